@@ -1,0 +1,1 @@
+"""Call language models as streams of typed events."""

@@ -1,0 +1,88 @@
+"""JSON text in and out: the one place that parses or writes it, beside the typed wire structs.
+
+The fast path is msgspec. Text that it refuses and a lenient peer may still send (a lone surrogate, a
+number beyond 64 bits) is read again by the standard library; what neither reads is a `JSONError`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, TypeAlias, cast
+
+import msgspec
+
+# A recursive alias makes every read of a decoded document a cast; the readers narrow with isinstance instead.
+JSON: TypeAlias = Any
+JSONObject: TypeAlias = dict[str, JSON]
+
+MAX_DEPTH = 500
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class JSONError(ValueError):
+    """The text is not JSON, or nested too deeply to read."""
+
+
+def loads(text: str | bytes) -> JSON:
+    """Read one JSON document; lone surrogates become U+FFFD.
+
+    Raises:
+        JSONError: when the text is not JSON, is nested too deeply, or holds NaN or an infinity.
+    """
+    try:
+        return _decode(text)
+    except RecursionError as error:
+        raise JSONError("JSON is nested too deeply") from error
+    except (msgspec.DecodeError, UnicodeError):
+        return _loads_leniently(text)
+
+
+def dumps(value: JSON) -> str:
+    """Write one JSON document, compact, keys in their order."""
+    return _encode(value).decode()
+
+
+def dump_bytes(value: JSON) -> bytes:
+    """Write one JSON document as UTF-8 bytes."""
+    return _encode(value)
+
+
+def loads_object(text: str | bytes) -> JSONObject | None:
+    """Read a JSON object; None when the text is anything else."""
+    try:
+        value = loads(text)
+    except JSONError:
+        return None
+    return cast("JSONObject", value) if isinstance(value, dict) else None
+
+
+def _loads_leniently(text: str | bytes) -> JSON:
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise JSONError("JSON is nested too deeply") from error
+    except ValueError as error:
+        raise JSONError(str(error)) from error
+    return _scrub(value)
+
+
+def _refuse_constant(name: str) -> JSON:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _scrub(value: JSON) -> JSON:
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, float) and value in {float("inf"), float("-inf")}:
+        raise JSONError("a number is out of range")
+    if isinstance(value, list):
+        return [_scrub(item) for item in cast("list[JSON]", value)]
+    if isinstance(value, dict):
+        return {_scrub(key): _scrub(item) for key, item in cast("JSONObject", value).items()}
+    return value

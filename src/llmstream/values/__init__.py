@@ -1,0 +1,1 @@
+"""The values: frozen records that everything else is made of."""

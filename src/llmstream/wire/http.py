@@ -1,0 +1,44 @@
+"""HTTP as values: what a codec asks to be sent, and what came before a body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from llmstream.values.content import tuple_of
+
+
+@attrs.frozen
+class HttpRequest:
+    """A request without its origin: `path` is appended to the provider's base address."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=tuple_of)
+    body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
+
+
+def _lower(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name.lower(): value for name, value in dict(headers).items()}
+
+
+@attrs.frozen
+class ResponseHead:
+    """The status and headers of a response; header names are in lower case."""
+
+    status: int = 200
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=_lower)
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case; empty if there is none."""
+        return self.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+
+
+@attrs.frozen
+class HttpResponse:
+    """A whole response, as the server half of a codec makes one."""
+
+    head: ResponseHead
+    body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
