@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import attrs
 
 from llmstream.values.content import tuple_of
+from llmstream.values.events import Event
+from llmstream.values.request import Request
 from llmstream.wire.codec import Codec
 
 
@@ -23,6 +27,8 @@ class Provider:
         query: appended to every address.
         prefixes: beginnings of bare model ids that are known to be this provider's.
         local: only used by name, never chosen because it happens to be there.
+        default_model: what the provider's name alone means.
+        script: answers in process instead of a network, through the codec's server half.
     """
 
     name: str
@@ -37,3 +43,5 @@ class Provider:
     query: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=tuple_of)
     prefixes: tuple[str, ...] = attrs.field(default=(), converter=tuple_of)
     local: bool = False
+    default_model: str | None = None
+    script: Callable[[Request], Iterable[Event]] | None = None

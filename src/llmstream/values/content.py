@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -19,6 +20,11 @@ def tuple_of(values: Iterable[Any]) -> tuple[Any, ...]:
     Any, because no checker infers a generic converter's argument from the field's type.
     """
     return tuple(values)
+
+
+def metadata_of(value: ProviderMetadata | None) -> ProviderMetadata:
+    """Take None for no metadata."""
+    return {} if value is None else value
 
 
 def _short(data: bytes | None) -> str:
@@ -74,7 +80,7 @@ class Logprob:
 
     token: str
     logprob: float
-    bytes: bytes | None = attrs.field(default=None, kw_only=True)
+    bytes: builtins.bytes | None = attrs.field(default=None, kw_only=True)
     top: tuple[Logprob, ...] = attrs.field(default=(), kw_only=True, converter=tuple_of)
 
 
@@ -86,7 +92,9 @@ class TextPart:
     citations: tuple[Citation, ...] = attrs.field(default=(), kw_only=True, converter=tuple_of)
     logprobs: tuple[Logprob, ...] = attrs.field(default=(), kw_only=True, converter=tuple_of)
     refusal: bool = attrs.field(default=False, kw_only=True)
-    provider_metadata: ProviderMetadata = attrs.field(factory=dict[str, JSONObject], kw_only=True)
+    provider_metadata: ProviderMetadata = attrs.field(
+        factory=dict[str, JSONObject], kw_only=True, converter=metadata_of
+    )
 
 
 @attrs.frozen
@@ -95,7 +103,9 @@ class ReasoningPart:
 
     text: str = ""
     redacted: bool = attrs.field(default=False, kw_only=True)
-    provider_metadata: ProviderMetadata = attrs.field(factory=dict[str, JSONObject], kw_only=True)
+    provider_metadata: ProviderMetadata = attrs.field(
+        factory=dict[str, JSONObject], kw_only=True, converter=metadata_of
+    )
 
 
 @attrs.frozen
@@ -114,7 +124,9 @@ class ToolCallPart:
     server_executed: bool = attrs.field(default=False, kw_only=True)
     custom: bool = attrs.field(default=False, kw_only=True)
     error: str | None = attrs.field(default=None, kw_only=True)
-    provider_metadata: ProviderMetadata = attrs.field(factory=dict[str, JSONObject], kw_only=True)
+    provider_metadata: ProviderMetadata = attrs.field(
+        factory=dict[str, JSONObject], kw_only=True, converter=metadata_of
+    )
 
 
 @attrs.frozen
@@ -127,7 +139,9 @@ class ToolResultPart:
     attachments: tuple[Attachment, ...] = attrs.field(default=(), kw_only=True, converter=tuple_of)
     error: str | None = attrs.field(default=None, kw_only=True)
     server_executed: bool = attrs.field(default=False, kw_only=True)
-    provider_metadata: ProviderMetadata = attrs.field(factory=dict[str, JSONObject], kw_only=True)
+    provider_metadata: ProviderMetadata = attrs.field(
+        factory=dict[str, JSONObject], kw_only=True, converter=metadata_of
+    )
 
 
 @attrs.frozen
@@ -136,7 +150,9 @@ class AttachmentPart:
 
     attachment: Attachment
     transcript: str = attrs.field(default="", kw_only=True)
-    provider_metadata: ProviderMetadata = attrs.field(factory=dict[str, JSONObject], kw_only=True)
+    provider_metadata: ProviderMetadata = attrs.field(
+        factory=dict[str, JSONObject], kw_only=True, converter=metadata_of
+    )
 
 
 @attrs.frozen
@@ -146,7 +162,9 @@ class OpaquePart:
     provider: str
     type: str
     data: JSONObject = attrs.field(factory=JSONObject)
-    provider_metadata: ProviderMetadata = attrs.field(factory=dict[str, JSONObject], kw_only=True)
+    provider_metadata: ProviderMetadata = attrs.field(
+        factory=dict[str, JSONObject], kw_only=True, converter=metadata_of
+    )
 
 
 Part: TypeAlias = TextPart | ReasoningPart | ToolCallPart | ToolResultPart | AttachmentPart | OpaquePart

@@ -178,10 +178,14 @@ class Done:
 
 @attrs.frozen
 class UnknownEvent:
-    """An event of a newer version, kept byte-equal; `data` is its dict form, type and all."""
+    """An event of a newer version, kept byte-equal; `data` is its dict form, type and all.
+
+    `text` is the JSON that it was read from. It is written again as long as it says what `data` says.
+    """
 
     type: str
     data: JSONObject = attrs.field(factory=JSONObject)
+    text: bytes | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
 
 
 Event: TypeAlias = (

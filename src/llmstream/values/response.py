@@ -29,8 +29,12 @@ class Timing:
 class Response:
     """An answer, whole or as far as it came.
 
-    Two are equal when their contents are, whether or not a model stands behind them; `timing` does
-    not count.
+    Two are equal when their contents are, whether or not a model stands behind them; `source` and
+    `timing` do not count.
+
+    Attributes:
+        model: what the provider says answered.
+        source: the name by which the model that was asked is found again.
     """
 
     request: Request | None = None
@@ -42,6 +46,7 @@ class Response:
     id: str | None = None
     model: str | None = None
     provider_metadata: JSONObject = attrs.field(factory=JSONObject)
+    source: str | None = None
     timing: Timing | None = None
 
     def __eq__(self, other: object) -> bool:
@@ -52,7 +57,7 @@ class Response:
     __hash__ = None  # type: ignore[assignment] # parts hold dicts
 
     def _content(self) -> tuple[object, ...]:
-        names = (f.name for f in attrs.fields(Response) if f.name != "timing")
+        names = (f.name for f in attrs.fields(Response) if f.name not in {"source", "timing"})
         return tuple(getattr(self, name) for name in names)
 
     def text(self) -> str:

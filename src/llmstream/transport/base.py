@@ -1,0 +1,113 @@
+"""What a transport is: one method, a call in, an exchange out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import attrs
+
+from llmstream.values.secret import Secret
+from llmstream.wire.http import HttpRequest, ResponseHead
+
+Header: TypeAlias = tuple[str, "str | Secret"]
+
+
+def _names(headers: Sequence[Header]) -> str:
+    return f"[{', '.join(name for name, _ in headers)}]"
+
+
+@attrs.frozen
+class HttpCall:
+    """A request with its address. Secrets among the headers are revealed when they are sent, not before.
+
+    `connect` and `pool` are seconds; None waits for ever.
+    """
+
+    method: str
+    url: str
+    headers: tuple[Header, ...] = attrs.field(default=(), repr=_names)
+    body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
+    connect: float | None = attrs.field(default=10.0, kw_only=True)
+    pool: float | None = attrs.field(default=30.0, kw_only=True)
+
+    def plain(self) -> HttpRequest:
+        """The same without secrets, as a server half reads it."""
+        shown = tuple((name, value) for name, value in self.headers if isinstance(value, str))
+        return HttpRequest(self.method, self.url, shown, self.body)
+
+
+class Exchange(Protocol):
+    """A response whose head has come. Whoever opened it closes it, once, on every way out."""
+
+    @property
+    def head(self) -> ResponseHead:
+        """The status and headers."""
+        ...
+
+    def read(self) -> Awaitable[bytes]:
+        """Wait for more of the body; empty at its end.
+
+        Raises:
+            TransportError: when the connection broke, also when another task closed the exchange.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release the connection at once, also inside a cancelled scope."""
+        ...
+
+
+class Transport(Protocol):
+    """A way to reach a provider."""
+
+    async def open(self, call: HttpCall, /) -> Exchange:
+        """Send a call and wait for the head of its response.
+
+        Raises:
+            TransportError: when there is no connection, or it broke.
+        """
+        ...
+
+
+class ResponseLike(Protocol):
+    """The part of an HTTP library's response that is used here."""
+
+    @property
+    def status_code(self) -> int:
+        """The status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers."""
+        ...
+
+    def aiter_bytes(self) -> AsyncIterator[bytes]:
+        """The body as it comes, its content encoding removed."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release the connection."""
+        ...
+
+
+class AsyncClientLike(Protocol):
+    """The part of `httpx.AsyncClient` that is used here; that of httpx2 has it too.
+
+    Any stands for the library's own types, which differ between the two.
+    """
+
+    def build_request(
+        self, method: str, url: str, /, *, content: bytes, headers: Sequence[tuple[str, str]], timeout: Any
+    ) -> Any:
+        """Make a request of the library's own type."""
+        ...
+
+    async def send(self, request: Any, /, *, stream: bool, follow_redirects: bool) -> ResponseLike:
+        """Send it and wait for the head of the response."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the client's connections."""
+        ...
