@@ -1,0 +1,1 @@
+"""The client: one call, from a Request to its events."""
