@@ -1,0 +1,138 @@
+"""Model: what can be prompted."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from llmstream.client.attach import opened
+from llmstream.errors import ConfigError
+from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
+from llmstream.model.conversation import Conversation
+from llmstream.model.response import Response
+from llmstream.model.stream import EventStream
+from llmstream.values import response as pure
+from llmstream.values.content import Attachment
+from llmstream.values.events import Done, Event, TextDelta
+from llmstream.values.messages import Message
+from llmstream.values.request import AnyTool, Request
+
+if TYPE_CHECKING:
+    from llmstream.client.timeouts import Timeouts
+
+
+class Model(ABC):
+    """A language model.
+
+    A plugin's model is a subclass with the one method `events`.
+
+    Attributes:
+        id: what the provider calls the model.
+        name: what `get_model` finds it by.
+    """
+
+    id: str
+    name: str
+
+    @abstractmethod
+    def events(self, request: Request, /) -> AsyncGenerator[Event, None]:
+        """The events of one call: an asynchronous generator that ends with Done.
+
+        A generator that yields nothing but strings is taken too: each is a text delta, and Done follows.
+        """
+        ...
+
+    def batches(
+        self, request: Request, /, *, timeouts: Timeouts | None = None
+    ) -> AsyncGenerator[Sequence[Event], None]:
+        """The events in lists; a model that gets several at once overrides this.
+
+        Raises:
+            ConfigError: when `timeouts` are given to a model that has no clocks.
+        """
+        if timeouts is not None:
+            raise ConfigError(f"expected no timeouts for {self.name}: a model of its own keeps its own time")
+        return _singly(self.events(request))
+
+    def prompt(  # noqa: PLR0913 - a face
+        self,
+        prompt: str | Request | None = None,
+        /,
+        *,
+        messages: Iterable[Message] | None = None,
+        system: str | Message | None = None,
+        attachments: Iterable[Attachment] = (),
+        tools: Iterable[AnyTool] = (),
+        tool_choice: ChoiceLike | None = None,
+        schema: SchemaLike | None = None,
+        options: OptionsLike | None = None,
+        timeouts: Timeouts | None = None,
+        keep: bool = True,
+    ) -> EventStream[Response]:
+        """Make one lazy call: nothing is sent before it is awaited or read.
+
+        Args:
+            prompt: the user's words, put after `messages`; or a Request ready made, which takes nothing
+                beside it but `timeouts` and `keep`.
+            tool_choice: "auto", "none", "required" or the name of the tool that must be called.
+            schema: the JSON Schema of the answer.
+            keep: False keeps nothing of what is read, in constant memory, without a Response.
+
+        Raises:
+            ConfigError: when there is nothing to send, or a value is of the wrong kind.
+        """
+        if isinstance(prompt, Request):
+            given = (messages, system, attachments, tools, tool_choice, schema, options)
+            if any(given):
+                raise ConfigError("expected nothing beside a Request but timeouts and keep, got more")
+            return self._stream(prompt, timeouts, keep=keep)
+        ask = Ask(
+            prompt=prompt,
+            messages=messages,
+            system=system,
+            attachments=attachments,
+            tools=tools,
+            tool_choice=tool_choice,
+            schema=schema,
+            options=options,
+        )
+        return self._stream(ask.request(self.id), timeouts, keep=keep)
+
+    def conversation(
+        self,
+        *,
+        system: str | Message | None = None,
+        tools: Iterable[AnyTool] = (),
+        options: OptionsLike | None = None,
+    ) -> Conversation:
+        """Begin a conversation: each prompt goes on from the answer before it."""
+        return Conversation(self, system=system, tools=tuple(tools), options=options)
+
+    def _stream(self, request: Request, timeouts: Timeouts | None, *, keep: bool) -> EventStream[Response]:
+        return EventStream(
+            lambda ready: self.batches(ready, timeouts=timeouts),
+            request,
+            wrap=self._response,
+            prepare=opened,
+            keep=keep,
+        )
+
+    def _response(self, response: pure.Response) -> Response:
+        return Response.of(response, self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+async def _singly(events: AsyncGenerator[Event | str, None]) -> AsyncGenerator[Sequence[Event], None]:
+    """A generator of events in lists of one; strings become text deltas, with a Done at their end."""
+    only_text = None
+    async with aclosing(events):
+        async for event in events:
+            is_text = isinstance(event, str)
+            only_text = is_text and only_text is not False
+            yield (TextDelta(0, event) if isinstance(event, str) else event,)  # noqa: ASYNC119 - closed above
+    if only_text:
+        yield (Done(),)

@@ -1,0 +1,96 @@
+"""A model of a provider: a row, an id, a key and a transport."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from urllib.parse import urlencode
+
+import attrs
+
+from llmstream.client.drive import Call, batches
+from llmstream.client.timeouts import Timeouts
+from llmstream.model.model import Model
+from llmstream.providers._provider import Provider
+from llmstream.transport.base import Header, HttpCall, Transport
+from llmstream.values.events import Event
+from llmstream.values.request import Request
+from llmstream.values.secret import Secret
+from llmstream.wire.codec import Codec, counter
+
+
+@attrs.frozen
+class Endpoint:
+    """Where and how a provider is reached, resolved for one caller."""
+
+    provider: Provider
+    base_url: str
+    key: Secret | None
+    transport: Transport
+
+    def call(self, request: Request, timeouts: Timeouts) -> Call:
+        """The call that a request makes; encoding it raises as `Codec.encode`."""
+        http = self.provider.codec.encode(request)
+        query = f"?{urlencode(self.provider.query)}" if self.provider.query else ""
+        headers: tuple[Header, ...] = (
+            # Compression holds tokens back until a block is full.
+            ("accept-encoding", "identity"),
+            *http.headers,
+            *self.provider.headers,
+            *self._credential(),
+            *((name, str(value)) for name, value in request.options.headers.items()),
+        )
+        return Call(
+            codec=self.provider.codec,
+            http=HttpCall(
+                http.method,
+                self.base_url.rstrip("/") + http.path + query,
+                headers,
+                http.body,
+                connect=timeouts.connect,
+                pool=timeouts.pool,
+            ),
+            transport=self.transport,
+            timeouts=timeouts,
+            ids=counter(f"call_{secrets.token_hex(4)}_"),
+            raw=request.options.raw,
+        )
+
+    def _credential(self) -> tuple[Header, ...]:
+        if self.key is None:
+            return ()
+        prefix = self.provider.key_prefix
+        return ((self.provider.key_header, Secret(prefix + self.key.reveal()) if prefix else self.key),)
+
+
+class ProviderModel(Model):
+    """A model behind a provider's wire."""
+
+    def __init__(self, id: str, endpoint: Endpoint, *, timeouts: Timeouts | None = None) -> None:
+        self.id = id
+        self.name = f"{endpoint.provider.name}/{id}"
+        self._endpoint = endpoint
+        self._timeouts = timeouts or Timeouts()
+
+    @property
+    def codec(self) -> Codec:
+        """The dialect that is spoken, with the provider's quirks."""
+        return self._endpoint.provider.codec
+
+    async def events(self, request: Request, /) -> AsyncGenerator[Event, None]:
+        """The events of one call, one by one."""
+        async with aclosing(self.batches(request)) as source:
+            async for batch in source:
+                for event in batch:
+                    yield event  # noqa: ASYNC119 - aclosing is the cleanup
+
+    def batches(
+        self, request: Request, /, *, timeouts: Timeouts | None = None
+    ) -> AsyncGenerator[Sequence[Event], None]:
+        """The events of one call, in the lists that single reads brought.
+
+        Raises:
+            UnsupportedError: at once, when the dialect cannot say what is asked for.
+        """
+        return batches(self._endpoint.call(request, timeouts or self._timeouts))

@@ -1,0 +1,126 @@
+"""The Response with a model behind it: it can be replied to and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+import attrs
+
+from llmstream import serial
+from llmstream.errors import ConfigError
+from llmstream.jsontext import JSON
+from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
+from llmstream.serial import ResponseDict
+from llmstream.values import response as pure
+from llmstream.values.content import Attachment, ToolCallPart, ToolResultPart
+from llmstream.values.messages import Message
+from llmstream.values.request import AnyTool, Request
+
+if TYPE_CHECKING:
+    from llmstream.client.timeouts import Timeouts
+    from llmstream.model.model import Model
+    from llmstream.model.stream import EventStream
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Response(pure.Response):
+    """An answer that can be replied to.
+
+    `behind` is the model that was asked; a response that came out of `from_dict` has none, and finds
+    it by `source` when it is replied to.
+    """
+
+    # Wired by the package: a stored response needs the registry, which needs models, which make responses.
+    find: ClassVar[Callable[[str], Model]]
+    behind: Model | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, response: pure.Response, model: Model | None = None) -> Response:
+        """Put a model behind a pure response."""
+        values = {field.name: getattr(response, field.name) for field in attrs.fields(pure.Response)}
+        if model is not None:
+            values["source"] = model.name
+        return cls(**values, behind=model)
+
+    def reply(  # noqa: PLR0913 - a face
+        self,
+        prompt: str | None = None,
+        /,
+        *,
+        messages: Iterable[Message] | None = None,
+        system: str | Message | None = None,
+        attachments: Iterable[Attachment] = (),
+        tool_results: Iterable[ToolResultPart] = (),
+        tools: Iterable[AnyTool] | None = None,
+        tool_choice: ChoiceLike | None = None,
+        schema: SchemaLike | None = None,
+        options: OptionsLike | None = None,
+        timeouts: Timeouts | None = None,
+        keep: bool = True,
+    ) -> EventStream[Response]:
+        """Go on from this answer; what is not given is as in its request.
+
+        Args:
+            messages: put after the answer, before the tool results and the prompt.
+            tool_results: of the calls that this answer made.
+
+        Raises:
+            ConfigError: when calls of this answer have no result, or the response has no request or model.
+        """
+        model, request = self._asked()
+        added = tuple(messages or ())
+        results = tuple(tool_results)
+        self._answered((*results, *(part for message in added for part in message.parts)))
+        ask = Ask(
+            prompt=prompt,
+            system=system,
+            attachments=attachments,
+            tool_results=results,
+            tools=tools,
+            tool_choice=tool_choice,
+            schema=schema,
+            options=options,
+        )
+        following = ask.after(request, (*self.messages(), *added))
+        return model.prompt(following, timeouts=timeouts, keep=keep)
+
+    def to_dict(self) -> ResponseDict:
+        """The response as a JSON-safe dict, with the whole history that led to it and no secret."""
+        return serial.to_dict(self.bare())
+
+    @classmethod
+    def from_dict(cls, stored: JSON, /, *, model: Model | None = None) -> Response:
+        """Bring a response back from its dict; nothing is run, opened or looked up by it.
+
+        Raises:
+            ConfigError: when it is no such dict; it names the field.
+        """
+        response = cls.of(serial.from_dict(stored, pure.Response))
+        return response if model is None else cls.of(response, model)
+
+    def bare(self) -> pure.Response:
+        """The same without a model behind it."""
+        return pure.Response(**{f.name: getattr(self, f.name) for f in attrs.fields(pure.Response)})
+
+    def _asked(self) -> tuple[Model, Request]:
+        if self.request is None:
+            raise ConfigError("expected a response that knows its request, got one without")
+        if self.behind is not None:
+            return self.behind, self.request
+        if self.source is None:
+            raise ConfigError("expected a response that knows its model; give from_dict a model=")
+        return type(self).find(self.source), self.request
+
+    def _answered(self, parts: Iterable[object]) -> None:
+        """Refuse to go on while a call of this answer has no result: every provider refuses that too."""
+        given = {part.tool_call_id for part in parts if isinstance(part, ToolResultPart)}
+        pending = [_named(call) for call in self.tool_calls() if call.id not in given]
+        if pending:
+            raise ConfigError(
+                f"expected a result for each call of the answer, got none for {', '.join(pending)}"
+            )
+
+
+def _named(call: ToolCallPart) -> str:
+    return f"{call.name} ({call.id})"
