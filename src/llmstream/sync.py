@@ -1,0 +1,407 @@
+"""The same names without await: for scripts, thread pools and notebooks whose loop is running.
+
+One daemon thread runs an event loop for all calls. A call is pumped there: a task reads its events and
+puts them, in the batches in which they came, into a bounded channel that the calling thread takes from.
+Ctrl-C ends the wait for the channel, the pump is cancelled, and its connection is closed before the
+interrupt goes on.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import wraps
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+
+import anyio
+import attrs
+from anyio.from_thread import BlockingPortal
+
+from llmstream.jsontext import JSON
+from llmstream.model import (
+    conversation as _conversation,
+)
+from llmstream.model import (
+    model as _model,
+)
+from llmstream.model import (
+    registry,
+)
+from llmstream.model import (
+    response as _response,
+)
+from llmstream.model import (
+    stream as _stream,
+)
+from llmstream.model.ask import OptionsLike
+from llmstream.replay import replay
+from llmstream.serial import ResponseDict
+from llmstream.transport.base import AsyncClientLike
+from llmstream.values import response as pure
+from llmstream.values.events import Event, TextDelta
+from llmstream.values.messages import Message
+from llmstream.values.request import AnyTool, Request
+from llmstream.values.secret import Secret
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# How many events may wait for a slow consumer before the pump stops reading.
+_CHANNEL_EVENTS = 1024
+_CLOSE_SECONDS = 1.0
+
+
+class _Thread:
+    """The thread that all calls run in, started by the first and stopped at exit."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._portal: BlockingPortal | None = None
+        self._thread: threading.Thread | None = None
+
+    def portal(self) -> BlockingPortal:
+        with self._lock:
+            if self._portal is None:
+                ready: Future[BlockingPortal] = Future()
+                self._thread = threading.Thread(
+                    target=anyio.run, args=(_serve, ready), name="llmstream", daemon=True
+                )
+                self._thread.start()
+                self._portal = ready.result()
+            return self._portal
+
+    def stop(self) -> None:
+        portal, thread, self._portal = self._portal, self._thread, None
+        if portal is not None and thread is not None:
+            portal.start_task_soon(portal.stop, True)
+            thread.join(_CLOSE_SECONDS)
+
+    def forget(self) -> None:
+        """After a fork the thread is gone, and its lock may be held for ever: begin anew."""
+        self._lock = threading.Lock()
+        self._portal = self._thread = None
+
+
+async def _serve(ready: Future[BlockingPortal]) -> None:
+    async with BlockingPortal() as portal:
+        ready.set_result(portal)
+        await portal.sleep_until_stopped()
+
+
+_thread = _Thread()
+atexit.register(_thread.stop)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_thread.forget)
+
+
+class _Task(Generic[T]):
+    """A task of the portal that can be cancelled and waited for until it has closed what it held."""
+
+    def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
+        self._function = function
+        self._over = threading.Event()
+        self._future: Future[T] = _thread.portal().start_task_soon(self._run)
+
+    async def _run(self) -> T:
+        try:
+            return await self._function()
+        finally:
+            self._over.set()
+
+    def result(self) -> T:
+        try:
+            return self._future.result()
+        except BaseException:
+            self.cancel()
+            raise
+
+    def cancel(self) -> None:
+        self._future.cancel()
+        self._over.wait(_CLOSE_SECONDS)
+
+
+class _Channel:
+    """Batches of events on their way from the portal's thread to the caller's."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._batches: deque[Sequence[Event]] = deque()
+        self._size = 0
+        self._room: anyio.Event | None = None
+        self._error: BaseException | None = None
+        self._over = False
+
+    async def put(self, batch: Sequence[Event]) -> None:
+        with self._changed:
+            self._batches.append(batch)
+            self._size += len(batch)
+            self._changed.notify()
+            full = self._size >= _CHANNEL_EVENTS
+            self._room = room = anyio.Event() if full else None
+        if room is not None:
+            await room.wait()
+
+    def end(self, error: BaseException | None) -> None:
+        with self._changed:
+            self._over, self._error = True, error
+            self._changed.notify_all()
+
+    def take(self) -> list[Event]:
+        """All that is there, waiting for some; empty at the end."""
+        with self._changed:
+            while not self._batches and not self._over:
+                self._changed.wait()
+            batches, self._batches, self._size = self._batches, deque(), 0
+            room, self._room = self._room, None
+        if room is not None:
+            _thread.portal().start_task_soon(_set, room)
+        if not batches and self._error is not None:
+            raise self._error
+        return [event for batch in batches for event in batch]
+
+    def drained(self) -> bool:
+        with self._changed:
+            return self._over and not self._batches
+
+
+async def _set(event: anyio.Event) -> None:
+    event.set()
+
+
+async def _pump(stream: _stream.EventStream[_response.Response], channel: _Channel) -> None:
+    try:
+        async with stream:
+            while batch := await stream.take():
+                await channel.put(batch)
+    except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+        channel.end(error)
+    except BaseException as error:
+        channel.end(error)
+        raise
+    else:
+        channel.end(None)
+
+
+class EventStream:
+    """The events of one model call, without await; see `llmstream.EventStream`.
+
+    Iterating gives the events, `with` closes the connection on every way out, `response` gives the
+    Response. One thread reads it at a time.
+    """
+
+    def __init__(self, stream: _stream.EventStream[_response.Response]) -> None:
+        self._stream = stream
+        self._channel = _Channel()
+        self._task: _Task[None] | None = None
+        self._ready: Sequence[Event] = ()
+        self._at = 0
+        self._entered = False
+
+    @property
+    def request(self) -> Request:
+        """What was asked."""
+        return self._stream.request
+
+    @property
+    def state(self) -> _stream.Phase:
+        """Where the call is: new, open, or how it ended."""
+        return self._stream.state
+
+    def response(self) -> Response:
+        """Read to the end and give the Response; asking again gives it again.
+
+        Raises:
+            LLMStreamError: what ended the call; the same again at every later asking.
+        """
+        if self._task is not None:
+            while self._take():
+                pass
+        return Response.of(_Task(self._stream.response).result())
+
+    def text(self) -> str:
+        """Read to the end and give the visible text; raises as `response`."""
+        return self.response().text()
+
+    def text_deltas(self) -> Iterator[str]:
+        """The visible text as it comes, without the empty deltas."""
+        for event in self:
+            if type(event) is TextDelta and event.text:
+                yield event.text
+
+    def snapshot(self) -> Response:
+        """The Response so far, whatever the call's state."""
+        return Response.of(self._stream.snapshot())
+
+    def close(self) -> None:
+        """Release the connection now."""
+        if self._task is not None:
+            self._task.cancel()
+        _Task(self._stream.aclose).result()
+
+    def __enter__(self) -> Self:
+        self._entered = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Event]:
+        if self._entered and self._unread():
+            return self
+        return self._each()
+
+    def __next__(self) -> Event:
+        if self._at >= len(self._ready) and not self._take():
+            raise StopIteration
+        self._at += 1
+        return self._ready[self._at - 1]
+
+    def _each(self) -> Iterator[Event]:
+        if not self._unread():
+            yield from replay(self._stream.snapshot())
+            self.response()
+            return
+        try:
+            while self._at < len(self._ready) or self._take():
+                ready = self._ready
+                for event in ready[self._at :] if self._at else ready:
+                    self._at += 1
+                    yield event
+        except GeneratorExit:
+            self.close()
+            raise
+
+    def _unread(self) -> bool:
+        """Whether there may be events that were not handed over yet."""
+        if self._task is None:
+            return self._stream.state == "new"
+        return self._at < len(self._ready) or not self._channel.drained()
+
+    def _take(self) -> bool:
+        """Wait for more events; an interrupt cancels the call before it goes on."""
+        if self._task is None:
+            self._task = _Task(lambda: _pump(self._stream, self._channel))
+        try:
+            self._ready, self._at = self._channel.take(), 0
+        except Exception:
+            raise
+        except BaseException:
+            self._task.cancel()
+            raise
+        return bool(self._ready)
+
+
+def _streaming(
+    asked: Callable[Concatenate[Any, P], _stream.EventStream[_response.Response]], /
+) -> Callable[Concatenate[Any, P], EventStream]:
+    """A method that asks the async face behind this one, and gives its stream without await.
+
+    Any stands for self: the two faces have nothing in common but the signature, which is kept.
+    """
+
+    @wraps(asked)
+    def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> EventStream:
+        return EventStream(asked(self.behind, *args, **kwargs))
+
+    return method
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class _Behind(pure.Response):
+    behind: _response.Response = attrs.field(repr=False)
+
+
+class Response(_Behind):
+    """An answer that can be replied to without await; see `llmstream.Response`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, response: _response.Response) -> Response:
+        """Take over a response of the async face."""
+        return cls(
+            **{f.name: getattr(response, f.name) for f in attrs.fields(pure.Response)}, behind=response
+        )
+
+    reply = _streaming(_response.Response.reply)
+
+    def to_dict(self) -> ResponseDict:
+        """The response as a JSON-safe dict; see `llmstream.Response.to_dict`."""
+        return self.behind.to_dict()
+
+    @classmethod
+    def from_dict(cls, stored: JSON, /, *, model: Model | None = None) -> Response:
+        """Bring a response back from its dict; see `llmstream.Response.from_dict`."""
+        return cls.of(_response.Response.from_dict(stored, model=model.behind if model else None))
+
+
+class Conversation:
+    """Prompts that each go on from the answer before; see `llmstream.Conversation`."""
+
+    def __init__(self, conversation: _conversation.Conversation) -> None:
+        self.behind = conversation
+
+    prompt = _streaming(_conversation.Conversation.prompt)
+
+    @property
+    def responses(self) -> tuple[Response, ...]:
+        """The complete answers so far, in order."""
+        return tuple(map(Response.of, self.behind.responses))
+
+    def fork(self) -> Conversation:
+        """Another conversation that begins with the same turns."""
+        return Conversation(self.behind.fork())
+
+
+class Model:
+    """What can be prompted; see `llmstream.Model`, the one that stands behind it."""
+
+    def __init__(self, model: _model.Model) -> None:
+        self.behind = model
+
+    prompt = _streaming(_model.Model.prompt)
+
+    @property
+    def id(self) -> str:
+        """What the provider calls the model."""
+        return self.behind.id
+
+    @property
+    def name(self) -> str:
+        """What `get_model` finds it by."""
+        return self.behind.name
+
+    def conversation(
+        self,
+        *,
+        system: str | Message | None = None,
+        tools: Iterable[AnyTool] = (),
+        options: OptionsLike | None = None,
+    ) -> Conversation:
+        """Begin a conversation: each prompt goes on from the answer before it."""
+        return Conversation(self.behind.conversation(system=system, tools=tools, options=options))
+
+    def __repr__(self) -> str:
+        return repr(self.behind)
+
+
+def get_model(
+    name: str | None = None,
+    *,
+    base_url: str | None = None,
+    key: str | Secret | None = None,
+    http: AsyncClientLike | None = None,
+) -> Model:
+    """Find a model by name; see `llmstream.get_model`.
+
+    Raises:
+        ConfigError: when there is no such provider or key, or no name and no default.
+    """
+    return Model(registry.get_model(name, base_url=base_url, key=key, http=http))
