@@ -20,6 +20,7 @@ MAX_DEPTH = 500
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
+_CONTAINERS = frozenset({dict, list})
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -31,24 +32,37 @@ def loads(text: str | bytes) -> JSON:
     """Read one JSON document; lone surrogates become U+FFFD.
 
     Raises:
-        JSONError: when the text is not JSON, is nested too deeply, or holds NaN or an infinity.
+        JSONError: when the text is not JSON, is nested deeper than `MAX_DEPTH`, or holds NaN or an infinity.
     """
     try:
-        return _decode(text)
+        value = _decode(text)
     except RecursionError as error:
         raise JSONError("JSON is nested too deeply") from error
     except (msgspec.DecodeError, UnicodeError):
-        return _loads_leniently(text)
+        value = _loads_leniently(text)
+    if len(text) > 2 * MAX_DEPTH and _opened(text) > MAX_DEPTH and _is_deep(value):
+        raise JSONError("JSON is nested too deeply")
+    return value
 
 
 def dumps(value: JSON) -> str:
-    """Write one JSON document, compact, keys in their order."""
-    return _encode(value).decode()
+    """Write one JSON document, compact, keys in their order; lone surrogates become U+FFFD.
+
+    Raises:
+        JSONError: when it is nested too deeply to write.
+    """
+    return dump_bytes(value).decode()
 
 
 def dump_bytes(value: JSON) -> bytes:
-    """Write one JSON document as UTF-8 bytes."""
-    return _encode(value)
+    """Write one JSON document as UTF-8 bytes; as `dumps` otherwise."""
+    try:
+        try:
+            return _encode(value)
+        except UnicodeEncodeError:
+            return _encode(_scrub(value))
+    except RecursionError as error:
+        raise JSONError("JSON is nested too deeply") from error
 
 
 def loads_object(text: str | bytes) -> JSONObject | None:
@@ -60,16 +74,34 @@ def loads_object(text: str | bytes) -> JSONObject | None:
     return cast("JSONObject", value) if isinstance(value, dict) else None
 
 
+def _opened(text: str | bytes) -> int:
+    """How many containers the text opens; more, if it has brackets in strings."""
+    if isinstance(text, str):
+        return text.count("[") + text.count("{")
+    return text.count(b"[") + text.count(b"{")
+
+
+def _is_deep(value: JSON) -> bool:
+    level: list[JSON] = [value]
+    for _ in range(MAX_DEPTH):
+        insides: list[JSON] = [item.values() if type(item) is dict else item for item in level]
+        level = [item for inside in insides for item in inside if type(item) in _CONTAINERS]
+        if not level:
+            return False
+    return True
+
+
 def _loads_leniently(text: str | bytes) -> JSON:
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        return _scrub(json.loads(text, parse_constant=_refuse_constant))
     except RecursionError as error:
         raise JSONError("JSON is nested too deeply") from error
+    except JSONError:
+        raise
     except ValueError as error:
         raise JSONError(str(error)) from error
-    return _scrub(value)
 
 
 def _refuse_constant(name: str) -> JSON:

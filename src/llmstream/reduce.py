@@ -12,6 +12,7 @@ nothing follows Done.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -56,7 +57,7 @@ from llmstream.values.request import Request
 from llmstream.values.response import Response, State
 
 
-class _Slot:
+class _Slot(ABC):
     """One part in the making; subclasses know their kind."""
 
     __slots__ = ("metadata",)
@@ -68,13 +69,13 @@ class _Slot:
     def note(self, provider: str, data: JSONObject) -> None:
         if self.metadata is None:
             self.metadata = {}
-        self.metadata[provider] = {**self.metadata.get(provider, {}), **data}
+        self.metadata.setdefault(provider, {}).update(data)
 
     def known(self) -> dict[str, JSONObject]:
-        return dict(self.metadata) if self.metadata else {}
+        return {provider: dict(data) for provider, data in self.metadata.items()} if self.metadata else {}
 
-    def part(self, finished: bool, /) -> Part:
-        raise NotImplementedError
+    @abstractmethod
+    def part(self, finished: bool, /) -> Part: ...
 
 
 class _Text(_Slot):
@@ -111,6 +112,10 @@ class _Reasoning(_Slot):
         return ReasoningPart("".join(self.pieces), redacted=self.redacted, provider_metadata=self.known())
 
 
+# What models write for a call without arguments.
+_NO_ARGUMENTS = frozenset({"", "null"})
+
+
 class _Call(_Slot):
     __slots__ = ("arguments", "pieces", "start")
     kind: PartKind = "tool_call"
@@ -125,7 +130,7 @@ class _Call(_Slot):
         start, raw = self.start, "".join(self.pieces)
         arguments = self.arguments
         if arguments is None and not start.custom:
-            arguments = loads_object(raw) if raw.strip() or not finished else {}
+            arguments = {} if finished and raw.strip() in _NO_ARGUMENTS else loads_object(raw)
         missing = arguments is None and not start.custom
         return ToolCallPart(
             start.id,

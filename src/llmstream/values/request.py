@@ -70,7 +70,7 @@ def _strings(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Options:
     """How the model should answer; None leaves a thing to the provider.
 
@@ -119,6 +119,9 @@ class Options:
             for field in attrs.fields(Options)
         }
         return {name: value for name, (value, default) in values.items() if value != default}
+
+    def __repr__(self) -> str:
+        return f"Options({', '.join(f'{name}={value!r}' for name, value in self.given().items())})"
 
     @classmethod
     def of(cls, given: JSONObject) -> Options:
