@@ -34,6 +34,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from llmstream.values.events import Done
     from llmstream.values.response import Response
 
 Phase: TypeAlias = Literal["config", "encode", "connect", "headers", "stream", "parse", "consumer"]
@@ -46,11 +47,14 @@ class LLMStreamError(Exception):
         retryable: whether the same call may succeed later without a change.
         phase: where the call was when it failed.
         partial: the Response so far, or None before the first event.
+        ending: what the wire had said by then of the answer as a whole (its id, model and usage), if it
+            was a wire's body that failed; `partial` has it too.
     """
 
     retryable: bool = False
     phase: Phase = "consumer"
     partial: Response | None = None
+    ending: Done | None = None
 
     def __init__(self, message: str, *, phase: Phase | None = None) -> None:
         super().__init__(message)

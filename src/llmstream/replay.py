@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import assert_never
 
 from llmstream.values.content import (
@@ -39,10 +40,12 @@ def replay(response: Response, /) -> Iterator[Event]:
     `reduce` of them has the same parts, state, reason, usage, id and model.
     """
     for index, part in enumerate(response.parts):
-        yield from _part(index, part)
-        kind = _kind(part)
+        events = _part(index, part)
+        yield from islice(events, 1)
+        # Right behind the event that opens the part: a server half says a call's metadata in its start.
         for provider, data in part.provider_metadata.items():
-            yield PartMetadata(index, provider, data, kind=kind)
+            yield PartMetadata(index, provider, data, kind=_kind(part))
+        yield from events
     if response.state in {"complete", "budget"}:
         yield Done(
             finish_reason=response.finish_reason,
