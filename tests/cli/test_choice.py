@@ -32,7 +32,7 @@ ROWS = (
         (("SOUTH_KEY", "SOUTHERN_KEY"), "south/small", "SOUTH_KEY is set"),
         (("NORTH_KEY", "SOUTH_KEY"), DEMO, "NORTH_KEY and SOUTH_KEY are set"),
         (("GATEWAY_KEY",), DEMO, "GATEWAY_KEY is set, but gateway has no model"),
-        (("GATEWAY_KEY", "NORTH_KEY"), DEMO, "GATEWAY_KEY and NORTH_KEY are set"),
+        (("GATEWAY_KEY", "NORTH_KEY"), "north/large", "NORTH_KEY is set"),
         (("CELLAR_KEY",), DEMO, "no provider's key is set"),
         (("CELLAR_KEY", "NORTH_KEY"), "north/large", "NORTH_KEY is set"),
     ],

@@ -45,7 +45,9 @@ def choose(rows: Iterable[Provider], /, *, is_set: Callable[[str], bool]) -> Cho
     keyed = sorted(
         (_key(row, is_set), row.name, row.default_model or "") for row in rows if _key(row, is_set)
     )
-    by_key = {key: [row[1:] for row in same] for key, same in groupby(keyed, key=lambda row: row[0])}
+    # A row without a model of its own could not be chosen anyway; its key is often one for other things too.
+    able = [row for row in keyed if row[2]] or keyed
+    by_key = {key: [row[1:] for row in same] for key, same in groupby(able, key=lambda row: row[0])}
     if not by_key:
         return Choice(DEMO, f"no default is configured and no provider's key is set; {_HOW}")
     if len(by_key) > 1:

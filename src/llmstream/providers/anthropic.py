@@ -11,4 +11,5 @@ PROVIDER = Provider(
     key_header="x-api-key",
     key_prefix="",
     prefixes=("claude-",),
+    default_model="claude-sonnet-4-6",
 )

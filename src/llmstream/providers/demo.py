@@ -14,6 +14,7 @@ from llmstream.values.events import (
     CitationOut,
     Done,
     Event,
+    FinishReason,
     ImageOut,
     ReasoningDelta,
     TextDelta,
@@ -25,6 +26,7 @@ from llmstream.values.messages import Message
 from llmstream.values.request import Request
 from llmstream.values.usage import Usage
 from llmstream.wire.openai_chat import OpenAIChatCodec
+from llmstream.wire.openai_chat.quirks import Quirks
 
 EVERY_KIND = "show every event kind"
 
@@ -42,13 +44,15 @@ _CAPITALS = {
     "spain": "Madrid",
     "ukraine": "Kyiv",
 }
-_WHAT_I_AM = "I am the demo model of llmstream: a short script in your own process, with no network behind it."
+_WHAT_I_AM = (
+    "I am the demo model of llmstream: a short script in your own process, with no network behind it."
+)
 
 
 def script(request: Request) -> Iterator[Event]:
     """Answer by rule: the same request always gets the same events."""
     asked = _last_text(request.messages)
-    if EVERY_KIND in asked.lower():
+    if EVERY_KIND in asked.lower() and not _results(request.messages):
         yield from _every_kind(request)
         return
     yield from _words(0, _answer(request.messages, asked))
@@ -56,7 +60,7 @@ def script(request: Request) -> Iterator[Event]:
 
 
 def _answer(messages: tuple[Message, ...], asked: str) -> str:
-    results = [part for part in messages[-1].parts if isinstance(part, ToolResultPart)]
+    results = _results(messages)
     if results:
         said = "; ".join(f"{part.name or part.tool_call_id}: {part.output}" for part in results)
         return f"Your tools answered: {said}. {_WHAT_I_AM}"
@@ -66,6 +70,10 @@ def _answer(messages: tuple[Message, ...], asked: str) -> str:
     turn = sum(message.role == "user" for message in messages)
     shown = asked if len(asked) <= 200 else f"{asked[:200]}…"
     return f"{_WHAT_I_AM} This is turn {turn}, and you wrote: {shown} — try “{EVERY_KIND}”."
+
+
+def _results(messages: tuple[Message, ...]) -> list[ToolResultPart]:
+    return [part for part in messages[-1].parts if isinstance(part, ToolResultPart)]
 
 
 def _capital(asked: str) -> str | None:
@@ -90,7 +98,10 @@ def _every_kind(request: Request) -> Iterator[Event]:
     text = "Now text, with a source behind it; then two calls at once, and an image."
     yield from _words(1, text)
     yield CitationOut(
-        1, Citation(url="https://html.spec.whatwg.org/multipage/server-sent-events.html", title="Server-sent events")
+        1,
+        Citation(
+            url="https://html.spec.whatwg.org/multipage/server-sent-events.html", title="Server-sent events"
+        ),
     )
     yield from _calls(2)
     yield ImageOut(4, Attachment("image/png", data=_picture()))
@@ -117,26 +128,32 @@ def _done(request: Request, text: str, *, reasoning: int = 0, calls: bool = Fals
         output=len(text.split()) + reasoning,
         reasoning=reasoning,
     )
-    reason = "tool_calls" if calls else "stop"
+    reason: FinishReason = "tool_calls" if calls else "stop"
     return Done(finish_reason=reason, raw_finish_reason=reason, usage=usage, id="demo-1", model=request.model)
 
 
 def _picture(side: int = 32) -> bytes:
     """A small square of colours as PNG; the chunks are those of the PNG specification, section 5."""
     rows = b"".join(
-        b"\0" + b"".join(bytes((255 * x // side, 255 * y // side, 160)) for x in range(side)) for y in range(side)
+        b"\0" + b"".join(bytes((255 * x // side, 255 * y // side, 160)) for x in range(side))
+        for y in range(side)
     )
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    chunks: Iterable[tuple[bytes, bytes]] = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
+    chunks: Iterable[tuple[bytes, bytes]] = (
+        (b"IHDR", header),
+        (b"IDAT", zlib.compress(rows, 9)),
+        (b"IEND", b""),
+    )
     body = b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
     )
     return b"\x89PNG\r\n\x1a\n" + body
 
 
 PROVIDER = Provider(
     name="demo",
-    codec=OpenAIChatCodec(provider="demo"),
+    codec=OpenAIChatCodec(provider="demo", quirks=Quirks(assistant_images=True)),
     needs_key=False,
     local=True,
     default_model="demo",

@@ -1,0 +1,17 @@
+"""OpenAI, by Chat Completions.
+
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+from llmstream.providers._provider import Provider
+from llmstream.wire.openai_chat import OpenAIChatCodec
+
+PROVIDER = Provider(
+    name="openai",
+    codec=OpenAIChatCodec("openai"),
+    base_url="https://api.openai.com/v1",
+    base_url_env="OPENAI_BASE_URL",
+    key_env=("OPENAI_API_KEY",),
+    prefixes=("gpt-", "o1", "o3", "o4", "chatgpt-", "codex-"),
+    default_model="gpt-5.5",
+)

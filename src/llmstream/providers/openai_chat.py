@@ -1,0 +1,15 @@
+"""OpenAI, by Chat Completions and by that name alone.
+
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+from llmstream.providers._provider import Provider
+from llmstream.wire.openai_chat import OpenAIChatCodec
+
+PROVIDER = Provider(
+    name="openai-chat",
+    codec=OpenAIChatCodec("openai-chat"),
+    base_url="https://api.openai.com/v1",
+    base_url_env="OPENAI_BASE_URL",
+    key_env=("OPENAI_API_KEY",),
+)

@@ -1,0 +1,80 @@
+"""OpenAI's Chat Completions, the wire that most vendors speak.
+
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from llmstream.errors import ProviderError
+from llmstream.stage import Stage
+from llmstream.values.events import Event
+from llmstream.values.request import Request
+from llmstream.wire.codec import Ids
+from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
+from llmstream.wire.framing.select import select
+from llmstream.wire.http import HttpRequest, ResponseHead
+from llmstream.wire.openai_chat._names import DIALECT
+from llmstream.wire.openai_chat.decode import ChatDecoder
+from llmstream.wire.openai_chat.encode import encode_request
+from llmstream.wire.openai_chat.error import http_failure
+from llmstream.wire.openai_chat.quirks import Quirks as Quirks
+from llmstream.wire.openai_chat.server import OpenAIChatServer
+
+
+@attrs.frozen
+class OpenAIChatCodec:
+    """Chat Completions, as one provider speaks them.
+
+    Attributes:
+        provider: whose opaque data is written and sent back.
+    """
+
+    provider: str = DIALECT
+    quirks: Quirks = attrs.field(factory=Quirks)
+
+    @property
+    def name(self) -> str:
+        """The dialect's name."""
+        return DIALECT
+
+    @property
+    def server(self) -> OpenAIChatServer:
+        """The server half, with the same quirks."""
+        return OpenAIChatServer(self.provider, self.quirks)
+
+    def encode(self, request: Request, /) -> HttpRequest:
+        """Turn a request into a POST of JSON that asks for a stream.
+
+        Raises:
+            UnsupportedError: when the wire cannot say an option, a part or a tool.
+            ConfigError: when an attachment is a path that was not opened, or has no media type.
+        """
+        return encode_request(request, self.provider, self.quirks)
+
+    def framer(self, head: ResponseHead, /, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> Stage[bytes, Frame]:
+        """Return a fresh framer: server-sent events, or a whole body.
+
+        Raises:
+            UnexpectedContentError: from what the framer gives, when the body is neither.
+        """
+        return select(head, max_frame_bytes=max_frame_bytes, error_field=self.quirks.error_field)
+
+    def decoder(
+        self, head: ResponseHead, /, *, ids: Ids | None = None, raw: bool = False
+    ) -> Stage[Frame, Event]:
+        """Return a fresh decoder for one response body.
+
+        Raises:
+            ProviderError: from `feed`, when the provider gave up inside the stream.
+            WireError: from `feed` or `feed_eof`, when the body breaks the protocol or ends too early.
+        """
+        return ChatDecoder(self.provider, self.quirks, ids=ids, raw=raw)
+
+    def error(self, head: ResponseHead, body: bytes, /) -> ProviderError:
+        """Read a refusal, in any of the vendors' shapes."""
+        return http_failure(head, body)
+
+
+CODEC = OpenAIChatCodec()
