@@ -22,6 +22,7 @@ import anyio
 import attrs
 from anyio.from_thread import BlockingPortal
 
+from llmstream.errors import ConfigError
 from llmstream.jsontext import JSON
 from llmstream.model import (
     conversation as _conversation,
@@ -60,11 +61,14 @@ class _Thread:
     """The thread that all calls run in, started by the first and stopped at exit."""
 
     def __init__(self) -> None:
+        self.stopped = False
         self._lock = threading.Lock()
         self._portal: BlockingPortal | None = None
         self._thread: threading.Thread | None = None
 
     def portal(self) -> BlockingPortal:
+        if self.stopped:
+            raise ConfigError("expected a running interpreter, got a call while it shuts down")
         with self._lock:
             if self._portal is None:
                 ready: Future[BlockingPortal] = Future()
@@ -76,6 +80,7 @@ class _Thread:
             return self._portal
 
     def stop(self) -> None:
+        self.stopped = True
         portal, thread, self._portal = self._portal, self._thread, None
         if portal is not None and thread is not None:
             portal.start_task_soon(portal.stop, True)
@@ -180,8 +185,8 @@ async def _pump(stream: _stream.EventStream[_response.Response], channel: _Chann
                 await channel.put(batch)
     except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
         channel.end(error)
-    except BaseException as error:
-        channel.end(error)
+    except BaseException:
+        channel.end(None)
         raise
     else:
         channel.end(None)
@@ -239,6 +244,9 @@ class EventStream:
 
     def close(self) -> None:
         """Release the connection now."""
+        if _thread.stopped:
+            # The loop closed all calls at its end; a generator that is collected later has nothing to do.
+            return
         if self._task is not None:
             self._task.cancel()
         _Task(self._stream.aclose).result()
@@ -295,6 +303,8 @@ class EventStream:
         except BaseException:
             self._task.cancel()
             raise
+        if not self._ready:
+            self._stream.raise_failure()
         return bool(self._ready)
 
 
