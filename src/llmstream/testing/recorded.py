@@ -43,6 +43,6 @@ def decode(
 def _row(wire: str, provider: str | None) -> Provider:
     for name in (provider, wire):
         row = find_provider(name) if name else None
-        if row is not None and row.codec.name == wire:
+        if row is not None and wire in {row.codec.name, row.name}:
             return row
     return Provider(name=provider or wire, codec=find(wire))

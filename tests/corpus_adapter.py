@@ -1,0 +1,25 @@
+"""The decoder as `check.py` of the recorded cases calls it."""
+
+from collections.abc import Sequence
+
+from llmstream.errors import LLMStreamError
+from llmstream.jsontext import JSONObject
+from llmstream.testing import decode as decode_body
+from llmstream.testing.findings import findings
+from llmstream.testing.splits import cut
+
+
+def decode(
+    wire: str, provider: str, body: bytes, content_type: str, status: int, cuts: Sequence[int] = ()
+) -> JSONObject:
+    pieces = cut(body, cuts)
+    try:
+        found = findings(
+            decode_body(wire, pieces, provider=provider, content_type=content_type, status=status)
+        )
+    except LLMStreamError as error:
+        found = findings(error)
+    for row in (*found["tool_calls"], *found["tool_results"]):
+        # What the body does not hold was made here, for a call to which the wire gave no id.
+        row["id"] = row["id"] if row["id"].encode() in body else None
+    return found
