@@ -232,7 +232,9 @@ class Fold:
     def response(self, *, request: Request | None = None, state: State | None = None) -> Response:
         """The Response so far; `state` is by default complete if Done came, else incomplete."""
         done = self._done
-        parts = tuple(slot.part(done is not None) for slot in self._slots)
+        # An answer that was cut off may have been cut before the first of a call's arguments.
+        finished = done is not None and done.finish_reason != "length"
+        parts = tuple(slot.part(finished) for slot in self._slots)
         if done is None:
             return Response(request=request, parts=parts, state=state or "incomplete")
         return Response(
