@@ -11,12 +11,13 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import wraps
+from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
 
 import anyio
 import attrs
@@ -105,73 +106,119 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Task(Generic[T]):
-    """A task of the portal that can be cancelled and waited for until it has closed what it held."""
+    """A task of the portal that can be cancelled and waited for until it has closed what it held.
+
+    An interrupt may come between any two steps of the calling thread. So the task is made before it is
+    started, has a cancel scope of its own, and speaks through queues, which an interrupt leaves whole: a
+    thread that is interrupted in a Condition may keep its lock, and the portal would wait for it for ever.
+    """
 
     def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
         self._function = function
-        self._over = threading.Event()
-        self._future: Future[T] = _thread.portal().start_task_soon(self._run)
+        self._outcome: SimpleQueue[Callable[[], T]] = SimpleQueue()
+        self._ended: SimpleQueue[None] = SimpleQueue()
+        self._over = self._cancelled = False
+        self._scope: anyio.CancelScope | None = None
 
-    async def _run(self) -> T:
-        try:
-            return await self._function()
-        finally:
-            self._over.set()
+    def start(self) -> None:
+        _thread.portal().start_task_soon(self._run)
 
     def result(self) -> T:
         try:
-            return self._future.result()
+            self.start()
+            return self._outcome.get()()
+        except Exception:
+            raise
         except BaseException:
             self.cancel()
             raise
 
     def cancel(self) -> None:
-        self._future.cancel()
-        self._over.wait(_CLOSE_SECONDS)
+        self._cancelled = True
+        if not self._over:
+            _thread.portal().start_task_soon(self._stop)
+            with suppress(Empty):
+                self._ended.get(timeout=_CLOSE_SECONDS)
+
+    async def _run(self) -> None:
+        outcome: Callable[[], T] = _gone
+        try:
+            with anyio.CancelScope() as self._scope:
+                if self._cancelled:
+                    self._scope.cancel()
+                outcome = await _outcome_of(self._function)
+        finally:
+            self._over = True
+            self._outcome.put(outcome)
+            self._ended.put(None)
+
+    async def _stop(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
+
+
+async def _outcome_of(function: Callable[[], Awaitable[T]]) -> Callable[[], T]:
+    """What a function gives or raises, to be given or raised again in another thread."""
+    try:
+        value = await function()
+    except Exception as error:  # noqa: BLE001 - raised again by whoever asks
+        failure = error
+    else:
+        return lambda: value
+
+    def fail() -> T:
+        raise failure
+
+    return fail
+
+
+def _gone() -> NoReturn:
+    raise ConfigError("expected the call to run to its end, got the end of its thread")
 
 
 class _Channel:
-    """Batches of events on their way from the portal's thread to the caller's."""
+    """Batches of events on their way from the portal's thread to the caller's.
+
+    Each side counts for itself, and looks at the other's count only after it has told its own.
+    """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._batches: deque[Sequence[Event]] = deque()
-        self._size = 0
+        self._batches: SimpleQueue[Sequence[Event] | None] = SimpleQueue()
+        self._given = self._taken = 0
         self._room: anyio.Event | None = None
         self._error: BaseException | None = None
         self._over = False
 
     async def put(self, batch: Sequence[Event]) -> None:
-        with self._changed:
-            self._batches.append(batch)
-            self._size += len(batch)
-            self._changed.notify()
-            full = self._size >= _CHANNEL_EVENTS
-            self._room = room = anyio.Event() if full else None
-        if room is not None:
-            await room.wait()
+        self._given += len(batch)
+        self._batches.put(batch)
+        if self._given - self._taken >= _CHANNEL_EVENTS:
+            self._room = room = anyio.Event()
+            if self._given - self._taken >= _CHANNEL_EVENTS:
+                await room.wait()
+            self._room = None
 
     def end(self, error: BaseException | None) -> None:
-        with self._changed:
-            self._over, self._error = True, error
-            self._changed.notify_all()
+        self._error = error
+        self._batches.put(None)
 
     def take(self) -> list[Event]:
         """All that is there, waiting for some; empty at the end."""
-        with self._changed:
-            while not self._batches and not self._over:
-                self._changed.wait()
-            batches, self._batches, self._size = self._batches, deque(), 0
-            room, self._room = self._room, None
+        events: list[Event] = []
+        while not self._over and (not events or not self._batches.empty()):
+            batch = self._batches.get()
+            self._over = batch is None
+            events.extend(batch or ())
+        self._taken += len(events)
+        room = self._room
         if room is not None:
             _thread.portal().start_task_soon(_set, room)
-        if not batches and self._error is not None:
+        if not events and self._error is not None:
             raise self._error
-        return [event for batch in batches for event in batch]
+        return events
 
     def drained(self) -> bool:
-        with self._changed:
-            return self._over and not self._batches
+        return self._over
 
 
 async def _set(event: anyio.Event) -> None:
@@ -294,14 +341,16 @@ class EventStream:
 
     def _take(self) -> bool:
         """Wait for more events; an interrupt cancels the call before it goes on."""
-        if self._task is None:
-            self._task = _Task(lambda: _pump(self._stream, self._channel))
         try:
+            if self._task is None:
+                self._task = _Task(lambda: _pump(self._stream, self._channel))
+                self._task.start()
             self._ready, self._at = self._channel.take(), 0
         except Exception:
             raise
         except BaseException:
-            self._task.cancel()
+            if self._task is not None:
+                self._task.cancel()
             raise
         if not self._ready:
             self._stream.raise_failure()

@@ -56,7 +56,8 @@ class Stuck(Model):
 
 model = Stuck()
 """
-CONNECTED = "model = get_model('anthropic/claude', base_url={url!r}, key='sk-of-the-user')"
+CONNECTED = """model = get_model('anthropic/claude', base_url={url!r}, key='sk-of-the-user')
+model.name = 'wired/claude'"""
 # The beginning of a Messages stream, up to a first word.
 BEGUN = (
     b'event: message_start\ndata: {"type":"message_start","message":{"id":"msg_1","type":"message",'
@@ -272,7 +273,7 @@ async def test_ctrl_c_ends_a_call_and_closes_its_connection(program) -> None:
         await reply.hang()
 
     async with loopback.serve(begin) as server:
-        ended = await interrupted(program(CONNECTED.format(url=server.url), "-m", "anthropic/claude", "Hi"))
+        ended = await interrupted(program(CONNECTED.format(url=server.url), "-m", "wired/claude", "Hi"))
         await server.wait_closed()
     assert ended == (130, b"")
 
@@ -281,7 +282,7 @@ async def test_ctrl_c_ends_a_call_and_closes_its_connection(program) -> None:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_an_answer_that_its_wire_did_not_end_is_an_error(program) -> None:
     async with loopback.serve(loopback.replies(BEGUN)) as server:
-        argv = program(CONNECTED.format(url=server.url), "-m", "anthropic/claude", "Hi")
+        argv = program(CONNECTED.format(url=server.url), "-m", "wired/claude", "Hi")
         ended = await anyio.run_process(argv, stdin=subprocess.DEVNULL, check=False)
     assert (ended.stdout, ended.returncode) == (b"Par", 1)
     assert ended.stderr.startswith(b"error: expected ")
@@ -298,7 +299,7 @@ async def test_a_refusal_that_repeats_the_key_does_not_show_it(program) -> None:
         await reply.send(body)
 
     async with loopback.serve(refuse) as server:
-        argv = program(CONNECTED.format(url=server.url), "-m", "anthropic/claude", "Hi")
+        argv = program(CONNECTED.format(url=server.url), "-m", "wired/claude", "Hi")
         ended = await anyio.run_process(argv, stdin=subprocess.DEVNULL, check=False)
     assert (ended.stdout, ended.returncode) == (b"", 1)
     assert ended.stderr.startswith(b"error: bad key ")
