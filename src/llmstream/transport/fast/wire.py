@@ -1,0 +1,97 @@
+"""What an exchange needs of a connection, and how a connection fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, Protocol, TypeAlias
+
+import attrs
+
+Kind: TypeAlias = Literal[
+    "ConnectError",
+    "ConnectTimeout",
+    "LocalProtocolError",
+    "PoolTimeout",
+    "ReadError",
+    "ReadTimeout",
+    "RemoteProtocolError",
+    "WriteError",
+    "WriteTimeout",
+]
+"""The exceptions of httpx and httpx2 that a fault becomes, by name."""
+
+Answered: TypeAlias = Callable[[bytes], bool]
+"""Is given what came in while a request was sent; says whether the answer has begun."""
+
+READ_BYTES = 64 * 1024
+# What may be sent before the other side is looked at again.
+SLICE_BYTES = 64 * 1024
+# Of what came in and was not asked for yet; one more read may come on top.
+UNREAD_BYTES = 256 * 1024
+
+
+class ExchangeError(Exception):
+    """A failure of this transport, before it has become the HTTP library's exception."""
+
+    def __init__(self, kind: Kind, words: str) -> None:
+        super().__init__(words)
+        self.kind = kind
+
+
+@attrs.frozen
+class Origin:
+    """Where a connection leads; connections to one origin serve each other's requests."""
+
+    secure: bool
+    host: str
+    port: int
+
+
+class Wire(Protocol):
+    """One connection, plain or over TLS; used by one exchange at a time."""
+
+    origin: Origin
+    idle_since: float
+
+    async def send(self, data: bytes, seconds: float | None, answered: Answered) -> bool:
+        """Send data; stop and return False when the answer has begun, or the connection has ended.
+
+        Raises:
+            ExchangeError: WriteTimeout.
+        """
+        ...
+
+    async def receive(self, seconds: float | None) -> bytes:
+        """Wait for what comes in; empty at the end. Cancelling it loses nothing.
+
+        Raises:
+            ExchangeError: ReadTimeout; ReadError, also when the wire was aborted.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection at once; whoever waits for it fails. May be called again."""
+        ...
+
+    def rest(self, on_end: Callable[[Wire], None]) -> bool:
+        """Be idle from here on; False when the connection has ended or something came in unasked.
+
+        `on_end` may be called when that happens later.
+        """
+        ...
+
+    def wake(self) -> bool:
+        """Be idle no more; False as with `rest`."""
+        ...
+
+
+class Dialler(Protocol):
+    """Makes wires for one event loop."""
+
+    async def __call__(self, origin: Origin, /) -> Wire:
+        """Connect, and shake hands over TLS.
+
+        Raises:
+            ExchangeError: ConnectError.
+        """
+        ...
