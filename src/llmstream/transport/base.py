@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -12,9 +13,18 @@ from llmstream.wire.http import HttpRequest, ResponseHead
 
 Header: TypeAlias = tuple[str, "str | Secret"]
 
+_USER = re.compile(r"//[^/?#]*@")
+# A shorter word is found in texts that do not quote it.
+_MIN_SECRET_CHARS = 4
+
 
 def _names(headers: Sequence[Header]) -> str:
     return f"[{', '.join(name for name, _ in headers)}]"
+
+
+def shown(url: str) -> str:
+    """An address as it may be shown: without a user and without a query, where keys are sometimes put."""
+    return _USER.sub("//", url).partition("?")[0]
 
 
 @attrs.frozen
@@ -25,20 +35,34 @@ class HttpCall:
     """
 
     method: str
-    url: str
+    url: str = attrs.field(repr=shown)
     headers: tuple[Header, ...] = attrs.field(default=(), repr=_names)
     body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
     connect: float | None = attrs.field(default=10.0, kw_only=True)
     pool: float | None = attrs.field(default=30.0, kw_only=True)
+
+    @property
+    def address(self) -> str:
+        """The address as it may be shown."""
+        return shown(self.url)
 
     def plain(self) -> HttpRequest:
         """The same without secrets, as a server half reads it."""
         shown = tuple((name, value) for name, value in self.headers if isinstance(value, str))
         return HttpRequest(self.method, self.url, shown, self.body)
 
+    def conceal(self, text: str) -> str:
+        """The text with this call's secrets starred out: a peer may say what it was told."""
+        for _, value in self.headers:
+            if isinstance(value, Secret):
+                # Behind a scheme such as Bearer stands the secret itself.
+                word = value.reveal().rpartition(" ")[2]
+                text = text.replace(word, "***") if len(word) >= _MIN_SECRET_CHARS else text
+        return text
+
 
 class Exchange(Protocol):
-    """A response whose head has come. Whoever opened it closes it, once, on every way out."""
+    """A response whose head has come. Whoever opened it closes it, on every way out."""
 
     @property
     def head(self) -> ResponseHead:
@@ -50,11 +74,12 @@ class Exchange(Protocol):
 
         Raises:
             TransportError: when the connection broke, also when another task closed the exchange.
+            MalformedFrameError: when the body is not in the content encoding that its head names.
         """
         ...
 
     async def aclose(self) -> None:
-        """Release the connection at once, also inside a cancelled scope."""
+        """Release the connection at once, also inside a cancelled scope; a second time does nothing."""
         ...
 
 
@@ -66,12 +91,16 @@ class Transport(Protocol):
 
         Raises:
             TransportError: when there is no connection, or it broke.
+            ConfigError: when the address or the client is none that can be used.
         """
         ...
 
 
 class ResponseLike(Protocol):
-    """The part of an HTTP library's response that is used here."""
+    """The part of an HTTP library's response that is used here.
+
+    Any stands for the library's own types, which differ between the two.
+    """
 
     @property
     def status_code(self) -> int:
@@ -83,8 +112,23 @@ class ResponseLike(Protocol):
         """The headers."""
         ...
 
+    @property
+    def stream(self) -> Any:
+        """The body as it comes, in its content encoding: an asynchronous iterable of bytes."""
+        ...
+
+    @property
+    def is_stream_consumed(self) -> bool:
+        """Whether the body was read already, by a hook of the client's."""
+        ...
+
     def aiter_bytes(self) -> AsyncIterator[bytes]:
-        """The body as it comes, its content encoding removed."""
+        """The body without its content encoding."""
+        ...
+
+    @property
+    def extensions(self) -> Mapping[str, Any]:
+        """What the library says beyond HTTP: the version, and the stream under the response."""
         ...
 
     async def aclose(self) -> None:
@@ -99,7 +143,15 @@ class AsyncClientLike(Protocol):
     """
 
     def build_request(
-        self, method: str, url: str, /, *, content: bytes, headers: Sequence[tuple[str, str]], timeout: Any
+        self,
+        method: str,
+        url: str,
+        /,
+        *,
+        content: bytes,
+        headers: Sequence[tuple[str, str]],
+        timeout: Any,
+        extensions: Any,
     ) -> Any:
         """Make a request of the library's own type."""
         ...

@@ -3,18 +3,27 @@
 One client serves an event loop. It is closed when the loop shuts its asynchronous generators down, which
 asyncio and trio both do at the end of a run: a generator that holds the client open rides along.
 
-The library's own generators are the trap here. Closing a response that is half read leaves the chain of
-generators under `aiter_bytes` suspended; collected later, they warn on trio. So the response is closed
+The library's own generators are a trap. Closing a response that is half read leaves the chain of
+generators under its stream suspended; collected later, they warn on trio. So the response is closed
 first, and then the chain is run into the closed connection, which ends every generator in it.
+
+So is asyncio's own cancellation. It breaks into the library's housekeeping, which is shielded against
+anyio's only, and a connection stays open for ever. So opening and closing run in a task apart: what
+reaches that task is a cancellation of anyio's.
+
+The library's exceptions hold the request, and with it the key. Ours are raised without them: what they
+said is in the message, and the operating system's own error, where there is one, is the cause.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Literal, NoReturn, TypeAlias, cast
+from typing import Any, Literal, Self, TypeAlias, cast
 
 import anyio
 import anyio.lowlevel
@@ -23,13 +32,14 @@ from llmstream.errors import (
     ConfigError,
     ConnectError,
     ConnectionLost,
+    LLMStreamError,
     Phase,
     PoolTimeout,
     TimeoutExceeded,
     TLSError,
-    TransportError,
 )
 from llmstream.transport.base import AsyncClientLike, Exchange, HttpCall, ResponseLike
+from llmstream.transport.inflate import Inflater, inflater
 from llmstream.values.secret import Secret
 from llmstream.wire.http import ResponseHead
 
@@ -38,45 +48,146 @@ Library: TypeAlias = Literal["httpx", "httpx2"]
 # Long enough for a close that goes well; a peer that does not answer must not hold the caller.
 _CLOSE_SECONDS = 1.0
 
-_ERRORS: dict[str, type[TransportError]] = {
-    "ConnectError": ConnectError,
-    "ProxyError": ConnectError,
-    "PoolTimeout": PoolTimeout,
-    "NetworkError": ConnectionLost,
-    "ProtocolError": ConnectionLost,
-    "DecodingError": ConnectionLost,
-    "StreamError": ConnectionLost,
-}
+# Each has a connection to itself; streams of HTTP/2 share one.
+_OWN_CONNECTION = (b"HTTP/1.0", b"HTTP/1.1")
+
+_LOST = {"TransportError", "StreamError", "OSError", "ClosedResourceError", "BrokenResourceError"}
 
 
 class HttpTransport:
-    """A transport over a client; without one, over the event loop's shared client."""
+    """A transport over a client; without one, over the event loop's shared client.
+
+    Raises:
+        ConfigError: when `library` is none that is known and installed.
+    """
 
     def __init__(self, client: AsyncClientLike | None = None, *, library: str | None = None) -> None:
         self._client = client
-        self._library = library
+        self._library = which(library) if client is None else None
 
     async def open(self, call: HttpCall, /) -> Exchange:
         """Send a call and wait for the head of its response; redirects are not followed.
 
         Raises:
             TransportError: when there is no connection, or it broke.
-            ConfigError: when the address is none that HTTP knows.
+            ConfigError: when the address is none that HTTP knows, or the client is closed.
+            UnexpectedContentError: when the body comes in a content encoding that was not asked for.
         """
-        client = self._client or await shared_client(self._library)
+        opening = _Opening(self._client or await shared_client(self._library), call)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(opening.send)
+            return opening.exchange()
+        except BaseException:
+            await _unbroken(opening.abandon)
+            raise
+
+
+class _Opening:
+    """A call that is being sent.
+
+    It notes the connections that it makes, by the libraries' trace hook: one whose TLS handshake is
+    cancelled is forgotten by the library and stays open. (Streams of HTTP/2 share one; it is left alone.)
+    """
+
+    def __init__(self, client: AsyncClientLike, call: HttpCall) -> None:
+        self._client = client
+        self._call = call
+        self._made: list[Any] = []
+        self._response: ResponseLike | None = None
+        self._failure: Exception | None = None
+
+    async def send(self) -> None:
+        """Send the call; what comes of it is noted, so that no frame that knows the key is on a traceback."""
+        call = self._call
         headers = [
             (name, value.reveal() if isinstance(value, Secret) else value) for name, value in call.headers
         ]
-        # The tuple is (connect, read, write, pool): reading has a clock of its own further up.
-        timeout = (call.connect, None, None, call.pool)
         try:
-            request = client.build_request(
-                call.method, call.url, headers=headers, content=call.body, timeout=timeout
+            request = self._client.build_request(
+                call.method,
+                call.url,
+                headers=headers,
+                content=call.body,
+                # (connect, read, write, pool): reading has a clock of its own further up.
+                timeout=(call.connect, None, None, call.pool),
+                extensions={"trace": self._trace},
             )
-            response = await client.send(request, stream=True, follow_redirects=False)
+            request.stream = _body(request.stream, request.content)
+            self._response = await self._client.send(request, stream=True, follow_redirects=False)
         except Exception as error:  # noqa: BLE001 - two libraries' trees, mapped here and nowhere else
-            _reraise(error, call, "connect")
-        return _HttpExchange(response, call)
+            self._failure = _failure(error, call, "headers") or error
+
+    def exchange(self) -> Exchange:
+        """What came of it."""
+        failure, self._failure = self._failure, None
+        if failure is not None or self._response is None:
+            raise failure or AssertionError("a call that was sent has a response or a failure")
+        return _HttpExchange(self._response, self._call)
+
+    async def abandon(self) -> None:
+        """Release what was opened."""
+        if self._response is not None:
+            await self._response.aclose()
+        for stream in self._made:
+            await stream.aclose()
+
+    async def _trace(self, name: str, info: Mapping[str, Any]) -> None:
+        if name == "connection.connect_tcp.complete":
+            self._made.append(info["return_value"])
+        elif name.startswith("http2."):
+            self._made.clear()
+
+
+async def _unbroken(close: Callable[[], Awaitable[None]]) -> None:
+    """Close something to the end, however often the caller is cancelled meanwhile."""
+
+    async def run() -> None:
+        with suppress(Exception), anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+            await close()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run)
+
+
+class _Body:
+    """A whole body as a stream, without the generator that the library's own is.
+
+    That one is left suspended when sending is cancelled, and warns on trio when it is collected.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter((self._body,))
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Pieces(iter(self))
+
+
+class _Pieces:
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for piece in self._pieces:
+            return piece
+        raise StopAsyncIteration
+
+
+_bodies: dict[object, Callable[[bytes], object]] = {}
+
+
+def _body(stream: object, body: bytes) -> object:
+    """A `_Body` that is also one of the library's own streams, on which it insists."""
+    kind = type(stream)
+    if kind not in _bodies:
+        _bodies[kind] = type("Body", (_Body, kind), {})
+    return _bodies[kind](body)
 
 
 class _HttpExchange:
@@ -84,27 +195,61 @@ class _HttpExchange:
         self.head = ResponseHead(response.status_code, response.headers)
         self._response = response
         self._call = call
-        self._chunks = response.aiter_bytes()
-        self._over = False
+        self._inflater: Inflater | None = None
+        self._chunks: AsyncIterator[bytes]
+        if response.is_stream_consumed:
+            self._chunks = response.aiter_bytes()
+        else:
+            self._inflater = inflater(self.head.headers.get("content-encoding", ""))
+            self._chunks = aiter(response.stream)
+        # Over: the chain of generators has ended. Whole: it ended with the body.
+        self._over = self._whole = self._closed = False
 
     async def read(self) -> bytes:
+        if self._inflater is None:
+            return await self._next()
+        while not (piece := self._inflater.piece()):
+            chunk = await self._next()
+            if not chunk:
+                return b""
+            self._inflater.feed(chunk)
+        return piece
+
+    async def _next(self) -> bytes:
+        if self._closed:
+            raise ConnectionLost("the exchange was closed")
         try:
-            return await anext(self._chunks)
+            while not (chunk := await anext(self._chunks)):
+                pass
         except StopAsyncIteration:
-            self._over = True
+            self._over = self._whole = True
             return b""
-        except Exception as error:  # noqa: BLE001 - see open
+        except Exception as error:
             self._over = True
-            _reraise(error, self._call, "stream")
+            failure = _failure(error, self._call, "stream")
+            if failure is None:
+                raise
         except BaseException:
             self._over = True
             raise
+        else:
+            return chunk
+        raise failure
 
     async def aclose(self) -> None:
-        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
-            await self._response.aclose()
-            while not self._over:
-                await self._run_out()
+        if not self._closed:
+            self._closed = True
+            await _unbroken(self._close)
+
+    async def _close(self) -> None:
+        await self._response.aclose()
+        while not self._over:
+            await self._run_out()
+        extensions = self._response.extensions
+        connection = extensions.get("network_stream")
+        if not self._whole and connection and extensions.get("http_version") in _OWN_CONNECTION:
+            # The library's own closing may have been broken off by a cancellation of asyncio's.
+            await connection.aclose()
 
     async def _run_out(self) -> None:
         try:
@@ -113,56 +258,75 @@ class _HttpExchange:
             self._over = True
 
 
-def _reraise(error: Exception, call: HttpCall, phase: Phase) -> NoReturn:
-    """Raise one of ours from a library's exception; anything that is no failure to talk, as it is."""
-    names = [cls.__name__ for cls in type(error).__mro__]
-    if {"InvalidURL", "UnsupportedProtocol"} & set(names):
-        raise ConfigError(f"expected an http or https address, got {call.url!r}: {error}") from error
-    if "ConnectTimeout" in names:
-        raise TimeoutExceeded(
-            f"no connection to {call.url} within {call.connect} s",
+def _failure(error: Exception, call: HttpCall, phase: Phase) -> LLMStreamError | None:
+    """One of ours for a library's exception; None for one that is no failure to talk."""
+    names = {cls.__name__ for cls in type(error).__mro__}
+    where, words = call.address, str(error) or type(error).__name__
+    failure: LLMStreamError
+    if names & {"InvalidURL", "UnsupportedProtocol"}:
+        failure = ConfigError(f"expected an http or https address, got {where!r}: {words}")
+    elif "ConnectTimeout" in names:
+        failure = TimeoutExceeded(
+            f"expected a connection to {where} within {call.connect} s (connect)",
             clock="connect",
             seconds=call.connect or 0.0,
             phase="connect",
-        ) from error
-    if _tls_cause(error):
-        raise TLSError(f"TLS to {call.url} failed: {_tls_cause(error)}") from error
-    found = next((_ERRORS[name] for name in names if name in _ERRORS), None)
-    if found is None:
-        if not isinstance(
-            error, OSError | anyio.ClosedResourceError | anyio.BrokenResourceError | RuntimeError
-        ):
-            raise error
-        found = ConnectionLost
-    words = str(error) or type(error).__name__
-    if found is PoolTimeout:
-        raise PoolTimeout(f"no connection of the pool became free within {call.pool} s") from error
-    if found is ConnectError:
-        raise ConnectError(f"no connection to {call.url}: {words}") from error
-    raise found(f"the connection to {call.url} was lost: {words}", phase=phase) from error
+        )
+    elif "PoolTimeout" in names:
+        failure = PoolTimeout(f"expected a free connection of the pool within {call.pool} s, got none")
+    elif names & {"ConnectError", "ProxyError"}:
+        refused = _deepest(error, ssl.SSLError)
+        failure = (
+            TLSError(f"expected a TLS connection to {where}, got: {refused}")
+            if refused
+            else ConnectError(f"expected a connection to {where}, got: {words}")
+        )
+    elif names & _LOST:
+        failure = ConnectionLost(f"the connection to {where} was lost: {words}", phase=phase)
+    elif type(error) is RuntimeError:
+        # Both libraries say so that the client was closed, and asyncio that it is another loop's.
+        failure = ConfigError(f"expected an open HTTP client of this event loop, got: {words}")
+    else:
+        return None
+    failure.__cause__ = _bare(_deepest(error, OSError))
+    return failure
 
 
-def _tls_cause(error: BaseException | None) -> ssl.SSLError | None:
+def _deepest(error: BaseException | None, kind: type[OSError]) -> OSError | None:
+    """The last exception of a kind in the chain that led to an error: the one that came first."""
+    found: OSError | None = None
     while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return error
+        if isinstance(error, kind):
+            found = error
         error = error.__cause__ or error.__context__
-    return None
+    return found
 
 
-def library(wanted: str | None = None) -> Library:
+def _bare(error: OSError | None) -> OSError | None:
+    """The error without the frames and exceptions around it, which hold the request."""
+    if error is not None:
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
+
+
+def which(wanted: str | None = None) -> Library:
     """Which library makes the shared client: `wanted`, else httpx2 where it is installed, else httpx.
 
     Raises:
         ConfigError: when `wanted` is neither, or not installed.
     """
     if wanted is None:
-        return "httpx2" if find_spec("httpx2") else "httpx"
+        return "httpx2" if _installed("httpx2") else "httpx"
     if wanted not in {"httpx", "httpx2"}:
         raise ConfigError(f"expected httpx or httpx2 as HTTP library, got {wanted!r}")
-    if find_spec(wanted) is None:
+    if not _installed(wanted):
         raise ConfigError(f"expected {wanted} to be installed: pip install {wanted}")
     return cast("Library", wanted)
+
+
+@cache
+def _installed(name: str) -> bool:
+    return find_spec(name) is not None
 
 
 _Held: TypeAlias = dict[Library, tuple[AsyncClientLike, AsyncGenerator[AsyncClientLike, None]]]
@@ -170,8 +334,12 @@ _held: anyio.lowlevel.RunVar[_Held] = anyio.lowlevel.RunVar("llmstream_clients")
 
 
 async def shared_client(wanted: str | None = None) -> AsyncClientLike:
-    """The running event loop's client: made at its first call, closed when the loop ends."""
-    name = library(wanted)
+    """The running event loop's client: made at its first call, closed when the loop ends.
+
+    Raises:
+        ConfigError: as `which`.
+    """
+    name = which(wanted)
     held = _held.get(None)
     if held is None:
         held = _Held()
@@ -187,14 +355,25 @@ async def _keep(name: Library) -> AsyncGenerator[AsyncClientLike, None]:
     try:
         yield client
     finally:
-        with anyio.CancelScope(shield=True):
+        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             await client.aclose()
 
 
 def _make(name: Library) -> AsyncClientLike:
+    from http.cookiejar import CookieJar, DefaultCookiePolicy
+
     module = import_module(name)
     # The number of connections is bounded further up: a bounded pool of httpx 0.28 fails for ever after
     # cancellations during connect.
     limits = module.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=60.0)
     make = cast("Callable[..., AsyncClientLike]", module.AsyncClient)
-    return make(limits=limits, follow_redirects=False)
+    # No cookies: the calls of one loop may be made for many users.
+    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    return make(limits=limits, follow_redirects=False, cookies=cookies, verify=_tls(name))
+
+
+@cache
+def _tls(name: Library) -> ssl.SSLContext:
+    """The TLS context of every loop's client: making one takes nearly all of a client's time."""
+    context: ssl.SSLContext = import_module(name).create_ssl_context()
+    return context

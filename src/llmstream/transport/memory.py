@@ -65,8 +65,9 @@ class PiecesExchange:
         return b""
 
     async def aclose(self) -> None:
-        """Give no more pieces."""
+        """Give no more pieces, and let go of what made them."""
         self.closed = True
+        self._pieces = iter(())
 
 
 def _started(events: Iterable[Event]) -> Iterator[Event]:

@@ -76,8 +76,9 @@ class TransportLike(Protocol):
 
 
 _PORTS = {b"http": 80, b"https": 443}
-# Anything else asks for what is not done here: a trace, another server name, another target.
-_EXTENSIONS = {"timeout"}
+# Anything else asks for what is not done here: another server name, another target. A trace only looks
+# on, and there is nothing to see: its events are the steps of the library's own transport.
+_EXTENSIONS = {"timeout", "trace"}
 
 
 def speaks(request: RequestLike) -> bool:
