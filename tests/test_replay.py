@@ -61,7 +61,9 @@ def test_an_answer_without_its_end_has_no_done() -> None:
 
 
 def test_each_part_is_one_delta() -> None:
-    events = list(replay(Response(parts=(TextPart("a"), TextPart("b", provider_metadata={"p": {}})), state="complete")))
+    events = list(
+        replay(Response(parts=(TextPart("a"), TextPart("b", provider_metadata={"p": {}})), state="complete"))
+    )
     assert events == [TextDelta(0, "a"), TextDelta(1, "b"), PartMetadata(1, "p", {}), Done()]
 
 

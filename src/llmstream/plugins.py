@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
+from llmstream.errors import ConfigError
+
 if TYPE_CHECKING:
     import pluggy
 
@@ -40,7 +42,13 @@ def hookimpl(function: _F, /) -> _F:
 
 @cache
 def plugins() -> pluggy.PluginManager:
-    """The plugin manager, with every installed plugin loaded."""
+    """The plugin manager, with every installed plugin loaded.
+
+    Raises:
+        ConfigError: when a plugin cannot be loaded; it names the plugin.
+    """
+    from importlib.metadata import entry_points
+
     import pluggy
 
     manager = pluggy.PluginManager(GROUP)
@@ -48,7 +56,13 @@ def plugins() -> pluggy.PluginManager:
     for name in ("register_providers", "register_models"):
         spec(getattr(Hooks, name))
     manager.add_hookspecs(Hooks)
-    manager.load_setuptools_entrypoints(GROUP)
+    for found in entry_points(group=GROUP):
+        try:
+            manager.register(found.load(), name=found.name)
+        except Exception as error:
+            raise ConfigError(
+                f"expected the plugin {found.name} ({found.value}) to load, got: {error!r}"
+            ) from error
     return manager
 
 

@@ -4,7 +4,16 @@ import os
 
 import pytest
 
-from llmstream import Attachment, AttachmentPart, ConfigError, Message, Request, TextPart, ToolResultPart, user
+from llmstream import (
+    Attachment,
+    AttachmentPart,
+    ConfigError,
+    Message,
+    Request,
+    TextPart,
+    ToolResultPart,
+    user,
+)
 from llmstream.client import attach
 from llmstream.client.attach import opened
 

@@ -4,7 +4,16 @@ from math import inf
 
 import pytest
 
-from llmstream import Done, PartMetadata, Raw, ReasoningDelta, TextDelta, Timeouts, ToolCallArgsDelta, ToolCallStart
+from llmstream import (
+    Done,
+    PartMetadata,
+    Raw,
+    ReasoningDelta,
+    TextDelta,
+    Timeouts,
+    ToolCallArgsDelta,
+    ToolCallStart,
+)
 from llmstream.client.clocks import Clocks, is_progress
 from llmstream.values.events import AudioDelta, ToolProgress
 

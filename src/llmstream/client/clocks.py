@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from math import inf
 
 from llmstream.client.timeouts import Timeouts
-from llmstream.errors import TimeoutExceeded
+from llmstream.errors import Phase, TimeoutExceeded
 from llmstream.values.events import (
     AudioDelta,
     Event,
@@ -23,7 +23,7 @@ class Clocks:
     """Deadlines of one call; `now` gives the event loop's time in seconds.
 
     `total` and `first_event` run from the start, `stall` from the last progress, `liveness` from the
-    last byte.
+    last byte. While the consumer holds what was given to it, all but `total` stand still.
     """
 
     def __init__(self, timeouts: Timeouts, now: Callable[[], float]) -> None:
@@ -34,6 +34,7 @@ class Clocks:
         self._progress = _after(start, timeouts.first_event)
         self._bytes = _after(start, timeouts.liveness)
         self._begun = False
+        self._held = start
 
     @property
     def deadline(self) -> float:
@@ -51,26 +52,33 @@ class Clocks:
             self._begun = True
             self._progress = _after(self._now(), self._timeouts.stall)
 
-    def exceeded(self) -> TimeoutExceeded:
+    def hold(self) -> None:
+        """Note that the consumer was given something: its own time is not the peer's."""
+        self._held = self._now()
+
+    def resume(self) -> None:
+        """Note that the consumer wants more."""
+        seconds = self._now() - self._held
+        self._progress += seconds
+        self._bytes += seconds
+
+    def exceeded(self, phase: Phase = "stream") -> TimeoutExceeded:
         """The error for the clock that ran out."""
         limits, deadline = self._timeouts, self.deadline
         if deadline == self._total:
-            return _error("total", limits.total, "the whole answer")
-        if deadline == self._bytes:
-            return _error("liveness", limits.liveness, "a byte")
-        if self._begun:
-            return _error("stall", limits.stall, "more of the answer")
-        return _error("first_event", limits.first_event, "the first event")
+            clock, seconds, what = "total", limits.total, "the whole answer"
+        elif deadline == self._bytes:
+            clock, seconds, what = "liveness", limits.liveness, "a byte"
+        elif self._begun:
+            clock, seconds, what = "stall", limits.stall, "more of the answer"
+        else:
+            clock, seconds, what = "first_event", limits.first_event, "the first event"
+        message = f"expected {what} within {seconds} s ({clock})"
+        return TimeoutExceeded(message, clock=clock, seconds=seconds or 0.0, phase=phase)
 
 
 def _after(start: float, seconds: float | None) -> float:
     return inf if seconds is None else start + seconds
-
-
-def _error(clock: str, seconds: float | None, what: str) -> TimeoutExceeded:
-    return TimeoutExceeded(
-        f"expected {what} within {seconds} s ({clock})", clock=clock, seconds=seconds or 0.0
-    )
 
 
 def is_progress(event: Event) -> bool:

@@ -2,6 +2,7 @@
 
 `batches` is the call as a literal asynchronous generator, a list of events for each read that brought
 any; `events` is the same one by one. No scope is held over a yield: a clock bounds single awaits only.
+Done is given last and by itself, when the connection is free again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ import attrs
 
 from llmstream.client.clocks import Clocks
 from llmstream.client.timeouts import Timeouts
-from llmstream.errors import ConnectionLost, LLMStreamError, TruncatedStreamError, UnexpectedContentError
+from llmstream.errors import (
+    ConnectionLost,
+    LLMStreamError,
+    Phase,
+    ProviderError,
+    TimeoutExceeded,
+    UnexpectedContentError,
+    WireError,
+)
 from llmstream.stage import Pipe
 from llmstream.transport.base import Exchange, HttpCall, Transport
 from llmstream.values.events import Done, Event
@@ -61,29 +70,50 @@ async def batches(call: Call, /) -> AsyncGenerator[list[Event], None]:
     Raises:
         LLMStreamError: whatever ended the call before its answer was complete.
     """
-    clocks = Clocks(call.timeouts, anyio.current_time)
-    exchange = await _within(clocks, lambda: call.transport.open(call.http))
     try:
-        await _refuse(call, exchange)
+        async with aclosing(_answer(call)) as source:
+            async for batch in source:
+                yield batch  # noqa: ASYNC119 - aclosing is the cleanup
+    except LLMStreamError as error:
+        if _conceal(error, call.http):
+            # The frames below know what the peer said.
+            raise error.with_traceback(None) from error.__cause__
+        raise
+
+
+async def _answer(call: Call) -> AsyncGenerator[list[Event], None]:
+    clocks = Clocks(call.timeouts, anyio.current_time)
+    end: list[Event] = []
+    exchange = await _within(clocks, lambda: call.transport.open(call.http), "headers")
+    try:
+        await _refuse(call, exchange, clocks)
         pipe = Pipe(
             call.codec.framer(exchange.head, max_frame_bytes=call.max_frame_bytes),
             call.codec.decoder(exchange.head, ids=call.ids, raw=call.raw),
         )
-        done = False
-        while not done:
+        while not end:
             chunk, lost = await _read(clocks, exchange)
             batch, failure = _collect(pipe.feed(chunk) if chunk else pipe.feed_eof())
             clocks.saw(batch)
+            if batch and type(batch[-1]) is Done:
+                end = [batch.pop()]
             if batch:
-                done = type(batch[-1]) is Done
+                clocks.hold()
                 yield batch
-            if failure is not None:
-                raise (lost or failure) if isinstance(failure, TruncatedStreamError) else failure
+                clocks.resume()
+            if lost is not None and (failure is None or isinstance(failure, WireError)):
+                failure = lost
+            # What follows Done, be it a failure, is no part of the answer, wherever the bytes were cut.
+            if failure is not None and not end:
+                raise failure
             if not chunk:
-                return
-        await _end(exchange)
+                break
+        else:
+            await _run_out(exchange)
     finally:
         await exchange.aclose()
+    if end:
+        yield end
 
 
 def _collect(out: Iterable[Event]) -> tuple[list[Event], LLMStreamError | None]:
@@ -96,53 +126,61 @@ def _collect(out: Iterable[Event]) -> tuple[list[Event], LLMStreamError | None]:
     return batch, None
 
 
-async def _read(clocks: Clocks, exchange: Exchange) -> tuple[bytes, ConnectionLost | None]:
-    """The next bytes; a lost connection reads as the end, which may come after the answer was complete."""
+async def _read(clocks: Clocks, exchange: Exchange) -> tuple[bytes, ConnectionLost | TimeoutExceeded | None]:
+    """The next bytes; a peer that is lost or silent reads as the end: the answer may be complete."""
     try:
-        chunk = await _within(clocks, exchange.read)
-    except ConnectionLost as error:
+        chunk = await _within(clocks, exchange.read, "stream")
+    except (ConnectionLost, TimeoutExceeded) as error:
         return b"", error
     clocks.received()
     return chunk, None
 
 
-async def _within(clocks: Clocks, wait: Callable[[], Awaitable[T]]) -> T:
-    with anyio.CancelScope(deadline=clocks.deadline) as scope:
+async def _within(clocks: Clocks, wait: Callable[[], Awaitable[T]], phase: Phase) -> T:
+    with anyio.CancelScope(deadline=clocks.deadline):
         return await wait()
-    if scope.cancelled_caught:
-        raise clocks.exceeded()
-    raise AssertionError("a scope that was left without a value was cancelled")
+    raise clocks.exceeded(phase)
 
 
-async def _end(exchange: Exchange) -> None:
+async def _run_out(exchange: Exchange) -> None:
     """Read the end of the body, so that the connection can serve again."""
     with anyio.move_on_after(_END_SECONDS):
         try:
             while await exchange.read():
                 pass
-        except ConnectionLost:
+        except LLMStreamError:
             pass
 
 
-async def _refuse(call: Call, exchange: Exchange) -> None:
+async def _refuse(call: Call, exchange: Exchange, clocks: Clocks) -> None:
     head = exchange.head
     if head.status >= 400:
-        raise call.codec.error(head, await _error_body(exchange))
+        raise call.codec.error(head, await _error_body(exchange, clocks))
     if not 200 <= head.status < 300:
         where = head.headers.get("location", "nowhere")
         raise UnexpectedContentError(
-            f"expected an answer from {call.http.url}, got status {head.status} pointing to {where}",
+            f"expected an answer from {call.http.address}, got status {head.status} pointing to {where}",
             phase="headers",
         )
 
 
-async def _error_body(exchange: Exchange) -> bytes:
+async def _error_body(exchange: Exchange, clocks: Clocks) -> bytes:
     """As much of a refusal's body as is worth reading: bounded in size and time."""
     body = bytearray()
-    with anyio.move_on_after(_ERROR_BODY_SECONDS):
+    with anyio.CancelScope(deadline=min(clocks.deadline, anyio.current_time() + _ERROR_BODY_SECONDS)):
         try:
             while len(body) < MAX_ERROR_BODY and (chunk := await exchange.read()):
                 body += chunk
-        except ConnectionLost:
+        except LLMStreamError:
             pass
     return bytes(body[:MAX_ERROR_BODY])
+
+
+def _conceal(error: LLMStreamError, http: HttpCall) -> bool:
+    """Star out the call's secrets where the peer repeated them; whether it did."""
+    args = tuple(http.conceal(arg) if isinstance(arg, str) else arg for arg in error.args)
+    repeated, error.args = args != error.args, args
+    if isinstance(error, ProviderError):
+        body = http.conceal(error.body)
+        repeated, error.body = repeated or body != error.body, body
+    return repeated

@@ -16,8 +16,9 @@ HOME_VARIABLE = "LLMSTREAM_HOME"
 
 
 def variable(name: str) -> str | None:
-    """An environment variable; empty counts as not set."""
-    return os.environ.get(name) or None
+    """An environment variable; one that is empty or blank counts as not set."""
+    value = os.environ.get(name, "")
+    return value if value.strip() else None
 
 
 def first_key(names: tuple[str, ...]) -> Secret | None:

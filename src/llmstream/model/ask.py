@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias, cast
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from itertools import dropwhile
+from typing import TypeAlias, TypeVar, cast, get_args
 
 import attrs
 
@@ -12,11 +14,25 @@ from llmstream.jsontext import JSON
 from llmstream.values.content import Attachment, AttachmentPart, Part, TextPart, ToolResultPart
 from llmstream.values.messages import Message
 from llmstream.values.messages import system as system_message
-from llmstream.values.request import AnyTool, Options, OutputSchema, Request, ServerSideTool, Tool, ToolChoice
+from llmstream.values.request import (
+    AnyTool,
+    ChoiceMode,
+    Options,
+    OutputSchema,
+    Request,
+    ServerSideTool,
+    Tool,
+    ToolChoice,
+)
+from llmstream.values.response import Response
+
+T = TypeVar("T")
 
 OptionsLike: TypeAlias = Options | Mapping[str, JSON]
 ChoiceLike: TypeAlias = str | ToolChoice
 SchemaLike: TypeAlias = OutputSchema | Mapping[str, JSON]
+
+_MODES = {mode: ToolChoice(mode) for mode in get_args(ChoiceMode)}
 
 
 @attrs.frozen(kw_only=True)
@@ -33,15 +49,19 @@ class Ask:
     schema: SchemaLike | None = None
     options: OptionsLike | None = None
 
-    def request(self, model: str) -> Request:
-        """The request for a model.
+    def request(self, model: str, *, after: Response | None = None) -> Request:
+        """The request for a model; it goes on from an answer, if one is given.
 
         Raises:
-            ConfigError: when there is nothing to send, or a value is of the wrong kind.
+            ConfigError: when there is nothing to send, when a call of the answer has no result, or when a
+                value is of the wrong kind.
         """
-        messages = self._messages()
+        added = self._added()
+        messages = (*self._first(), *self._before(after), *added)
         if not messages:
             raise ConfigError("expected a prompt, messages or attachments, got none")
+        if after is not None:
+            _check_answered(after, added)
         return Request(
             model,
             messages,
@@ -51,74 +71,103 @@ class Ask:
             options=_options(self.options),
         )
 
-    def after(self, request: Request, answer: Sequence[Message]) -> Request:
-        """The request that goes on from an answer; what is not given is as in the request before."""
-        history = (*request.messages, *answer)
-        if self.system is not None:
-            history = tuple(message for message in history if message.role != "system")
-        tools = request.tools if self.tools is None else _tools(self.tools)
+    def inheriting(self, request: Request) -> Ask:
+        """The same, with tools, schema and options as they are in a request, where none are given.
+
+        Not the tool choice: a call that was forced once would be forced for ever.
+        """
         return attrs.evolve(
-            request,
-            messages=attrs.evolve(self, messages=history)._messages(),
-            tools=tools,
-            tool_choice=request.tool_choice if self.tool_choice is None else _choice(self.tool_choice),
-            schema=request.schema if self.schema is None else _schema(self.schema),
-            options=request.options if self.options is None else _options(self.options),
+            self,
+            tools=request.tools if self.tools is None else self.tools,
+            schema=request.schema if self.schema is None else self.schema,
+            options=request.options if self.options is None else self.options,
         )
 
-    def _messages(self) -> tuple[Message, ...]:
-        """In the order that providers want: system, history, tool results, the new user message."""
-        first = () if self.system is None else (_system(self.system),)
-        results = tuple(self.tool_results)
-        middle = (Message("tool", results),) if results else ()
-        return (*first, *_history(self.messages), *middle, *self._user(results))
+    def _before(self, answer: Response | None) -> tuple[Message, ...]:
+        """The history that an answer ends, without the system messages that new ones replace."""
+        if answer is None:
+            return ()
+        if answer.request is None:
+            raise ConfigError("expected a response that knows its request, got one without")
+        asked = answer.request.messages
+        if self.system is not None:
+            asked = tuple(dropwhile(lambda message: message.role == "system", asked))
+        return (*asked, *answer.messages())
 
-    def _user(self, results: tuple[ToolResultPart, ...]) -> tuple[Message, ...]:
+    def _first(self) -> tuple[Message, ...]:
+        match self.system:
+            case None:
+                return ()
+            case Message():
+                return (self.system,)
+            case text:
+                return (system_message(_string(text, "system")),)
+
+    def _added(self) -> tuple[Message, ...]:
+        """In the order that providers want: the history, tool results, the new user message."""
+        history = map(_own, _items("messages", self.messages or (), Message, "a Message"))
+        results = _items("tool_results", self.tool_results, ToolResultPart, "a ToolResultPart")
+        return (*history, *([Message("tool", results)] if results else ()), *self._user())
+
+    def _user(self) -> tuple[Message, ...]:
         parts: list[Part] = []
         if self.prompt is not None:
-            parts.append(TextPart(_string(self.prompt)))
-        parts.extend(AttachmentPart(attachment) for attachment in self.attachments)
+            parts.append(TextPart(_string(self.prompt, "prompt")))
+        parts.extend(
+            map(AttachmentPart, _items("attachments", self.attachments, Attachment, "an Attachment"))
+        )
         return (Message("user", parts),) if parts else ()
 
 
-def _string(prompt: object) -> str:
-    if not isinstance(prompt, str):
-        raise ConfigError(f"expected a string or a Request as prompt, got {type(prompt).__name__}")
-    return prompt
+def _string(given: object, where: str) -> str:
+    if not isinstance(given, str):
+        raise ConfigError(f"expected a string as {where}, got {type(given).__name__}")
+    return given
 
 
-def _history(messages: object) -> tuple[Message, ...]:
-    if messages is None:
-        return ()
-    history = tuple(cast("Iterable[object]", messages))
-    for position, message in enumerate(history):
-        if not isinstance(message, Message):
-            raise ConfigError(f"expected a Message at messages[{position}], got {type(message).__name__}")
-    return cast("tuple[Message, ...]", history)
+def _items(where: str, given: object, kind: type[T], what: str) -> tuple[T, ...]:
+    if not isinstance(given, Iterable):
+        raise ConfigError(f"expected a list as {where}, got {type(given).__name__}")
+    items = tuple(cast("Iterable[object]", given))
+    for position, item in enumerate(items):
+        if not isinstance(item, kind):
+            raise ConfigError(f"expected {what} at {where}[{position}], got {type(item).__name__}")
+    return cast("tuple[T, ...]", items)
 
 
-def _system(given: str | Message) -> Message:
-    return given if isinstance(given, Message) else system_message(given)
+def _own(message: Message) -> Message:
+    """The message with JSON of its own, so that what the caller does to his later changes nothing here."""
+    if all(
+        isinstance(part, TextPart | AttachmentPart) and not part.provider_metadata for part in message.parts
+    ):
+        return message
+    return attrs.evolve(message, parts=deepcopy(message.parts))
 
 
-def _tools(tools: Iterable[object] | None) -> tuple[AnyTool, ...]:
-    given = tuple(tools or ())
-    for position, tool in enumerate(given):
-        if not isinstance(tool, Tool | ServerSideTool):
-            raise ConfigError(
-                f"expected a Tool or a ServerSideTool at tools[{position}], got {type(tool).__name__}"
-            )
-    return cast("tuple[AnyTool, ...]", given)
+def _check_answered(answer: Response, added: tuple[Message, ...]) -> None:
+    """Refuse to go on while a call of an answer has no result: every provider refuses that too."""
+    parts = (part for message in added for part in message.parts)
+    given = {part.tool_call_id for part in parts if isinstance(part, ToolResultPart)}
+    pending = [f"{call.name} ({call.id})" for call in answer.tool_calls() if call.id not in given]
+    if pending:
+        raise ConfigError(f"expected a result for each call of the answer, got none for {', '.join(pending)}")
 
 
-def _choice(choice: ChoiceLike | None) -> ToolChoice | None:
-    if not isinstance(choice, str):
-        return choice
+def _tools(tools: Iterable[AnyTool] | None) -> tuple[AnyTool, ...]:
+    kind = cast("type[AnyTool]", Tool | ServerSideTool)
+    return _items("tools", tools or (), kind, "a Tool or a ServerSideTool")
+
+
+def _choice(choice: object) -> ToolChoice | None:
     match choice:
-        case "auto" | "none" | "required":
-            return ToolChoice(choice)
-        case name:
-            return ToolChoice("required", (name,))
+        case None | ToolChoice():
+            return choice
+        case str(name):
+            return _MODES.get(name) or ToolChoice("required", (name,))
+        case _:
+            raise ConfigError(
+                f"expected auto, none, required, a tool's name or a ToolChoice, got {type(choice).__name__}"
+            )
 
 
 def _schema(schema: object) -> OutputSchema | None:

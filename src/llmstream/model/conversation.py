@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from llmstream.errors import ConfigError
-from llmstream.model.ask import ChoiceLike, OptionsLike, SchemaLike
+from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream
 from llmstream.values.content import Attachment, ToolResultPart
@@ -22,7 +23,9 @@ class Conversation:
     """Turns with one model; each request carries the whole chain before it.
 
     A turn that failed or was left is no part of the chain: the next prompt goes on from the last answer
-    that is complete.
+    that is complete. What is given to a turn alone (its options, schema, tool choice) holds for that turn.
+    Given the `responses` of an earlier conversation, this one goes on from the last, with its tools and
+    options unless others are given.
     """
 
     def __init__(
@@ -30,16 +33,18 @@ class Conversation:
         model: Model,
         *,
         system: str | Message | None = None,
-        tools: Sequence[AnyTool] = (),
+        tools: Iterable[AnyTool] = (),
         options: OptionsLike | None = None,
         responses: Iterable[Response] = (),
     ) -> None:
         self._model = model
         self._system = system
-        self._tools = tuple(tools)
-        self._options = options
-        self._responses = list(responses)
-        self._current: EventStream[Response] | None = None
+        self._responses = [Response.of(response, model) for response in responses]
+        last = self._responses[-1].request if self._responses else None
+        self._tools = tuple(tools) or (last.tools if last else ())
+        self._options = options or (last.options if last else None)
+        # Weak, so that a stream that nobody holds any more does not stand in the way.
+        self._current: ref[EventStream[Response]] | None = None
 
     @property
     def model(self) -> Model:
@@ -49,7 +54,7 @@ class Conversation:
     @property
     def responses(self) -> tuple[Response, ...]:
         """The complete answers so far, in order."""
-        self._settle()
+        self._answering()
         return tuple(self._responses)
 
     def prompt(  # noqa: PLR0913 - a face
@@ -67,35 +72,24 @@ class Conversation:
         """Say something; the answer joins the conversation when it is complete.
 
         Raises:
-            ConfigError: when the turn before is still being answered.
+            ConfigError: when the turn before is still being answered, or has calls without a result.
         """
-        self._settle()
-        if self._current is not None:
-            raise ConfigError(
-                "expected the turn before to have ended, got a second prompt while it is answered"
-            )
-        if self._responses:
-            stream = self._responses[-1].reply(
-                prompt,
-                attachments=attachments,
-                tool_results=tool_results,
-                tool_choice=tool_choice,
-                schema=schema,
-                options=options,
-                timeouts=timeouts,
-            )
-        else:
-            stream = self._model.prompt(
-                prompt,
-                system=self._system,
-                attachments=attachments,
-                tools=self._tools,
-                tool_choice=tool_choice,
-                schema=schema,
-                options=self._options if options is None else options,
-                timeouts=timeouts,
-            )
-        self._current = stream
+        if self._answering():
+            raise ConfigError("expected the turn before to be read or closed, got a second prompt beside it")
+        ask = Ask(
+            prompt=prompt,
+            system=self._system,
+            attachments=attachments,
+            tool_results=tool_results,
+            tools=self._tools,
+            tool_choice=tool_choice,
+            schema=schema,
+            options=self._options if options is None else options,
+        )
+        request = ask.request(self._model.id, after=self._responses[-1] if self._responses else None)
+        stream = self._model.prompt(request, timeouts=timeouts)
+        stream.when_over(self._take_in)
+        self._current = ref(stream)
         return stream
 
     def fork(self) -> Conversation:
@@ -108,11 +102,10 @@ class Conversation:
             responses=self.responses,
         )
 
-    def _settle(self) -> None:
-        """Take in the turn before, if it has ended."""
-        current = self._current
-        if current is None or current.state == "open":
-            return
-        self._current = None
-        if current.state in {"complete", "budget"}:
-            self._responses.append(current.snapshot())
+    def _answering(self) -> bool:
+        current = None if self._current is None else self._current()
+        return current is not None and current.state in {"new", "open"}
+
+    def _take_in(self, response: Response) -> None:
+        if response.state in {"complete", "budget"}:
+            self._responses.append(response)

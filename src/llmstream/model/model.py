@@ -108,7 +108,7 @@ class Model(ABC):
         options: OptionsLike | None = None,
     ) -> Conversation:
         """Begin a conversation: each prompt goes on from the answer before it."""
-        return Conversation(self, system=system, tools=tuple(tools), options=options)
+        return Conversation(self, system=system, tools=tools, options=options)
 
     def _stream(self, request: Request, timeouts: Timeouts | None, *, keep: bool) -> EventStream[Response]:
         return EventStream(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from urllib.parse import urlencode
 
 import attrs
 
-from llmstream.client.drive import Call, batches
+from llmstream.client.drive import Call, batches, events
 from llmstream.client.timeouts import Timeouts
+from llmstream.errors import ConfigError
 from llmstream.model.model import Model
 from llmstream.providers._provider import Provider
 from llmstream.transport.base import Header, HttpCall, Transport
@@ -18,6 +19,10 @@ from llmstream.values.events import Event
 from llmstream.values.request import Request
 from llmstream.values.secret import Secret
 from llmstream.wire.codec import Codec, counter
+from llmstream.wire.http import HttpRequest
+
+# RFC 9110, section 5.6.2.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @attrs.frozen
@@ -30,23 +35,20 @@ class Endpoint:
     transport: Transport
 
     def call(self, request: Request, timeouts: Timeouts) -> Call:
-        """The call that a request makes; encoding it raises as `Codec.encode`."""
+        """The call that a request makes.
+
+        Raises:
+            UnsupportedError: when the dialect cannot say what is asked for.
+            ConfigError: when the request lacks something, or a header is none that HTTP can carry.
+        """
         http = self.provider.codec.encode(request)
         query = f"?{urlencode(self.provider.query)}" if self.provider.query else ""
-        headers: tuple[Header, ...] = (
-            # Compression holds tokens back until a block is full.
-            ("accept-encoding", "identity"),
-            *http.headers,
-            *self.provider.headers,
-            *self._credential(),
-            *((name, str(value)) for name, value in request.options.headers.items()),
-        )
         return Call(
             codec=self.provider.codec,
             http=HttpCall(
                 http.method,
                 self.base_url.rstrip("/") + http.path + query,
-                headers,
+                self._headers(http),
                 http.body,
                 connect=timeouts.connect,
                 pool=timeouts.pool,
@@ -56,6 +58,22 @@ class Endpoint:
             ids=counter(f"call_{secrets.token_hex(4)}_"),
             raw=request.options.raw,
         )
+
+    def _headers(self, http: HttpRequest) -> tuple[Header, ...]:
+        """Each name once: what the request says stands before what the row says."""
+        for name, value in http.headers:
+            if not (_TOKEN.fullmatch(name) and value.isascii() and value.isprintable()):
+                raise ConfigError(
+                    f"expected printable ASCII as header {name!r}, got what no header may carry"
+                )
+        given: tuple[Header, ...] = (
+            # Compression holds tokens back until a block is full.
+            ("accept-encoding", "identity"),
+            *self.provider.headers,
+            *self._credential(),
+            *http.headers,
+        )
+        return tuple({name.lower(): (name, value) for name, value in given}.values())
 
     def _credential(self) -> tuple[Header, ...]:
         if self.key is None:
@@ -78,12 +96,9 @@ class ProviderModel(Model):
         """The dialect that is spoken, with the provider's quirks."""
         return self._endpoint.provider.codec
 
-    async def events(self, request: Request, /) -> AsyncGenerator[Event, None]:
-        """The events of one call, one by one."""
-        async with aclosing(self.batches(request)) as source:
-            async for batch in source:
-                for event in batch:
-                    yield event  # noqa: ASYNC119 - aclosing is the cleanup
+    def events(self, request: Request, /) -> AsyncGenerator[Event, None]:
+        """The events of one call, one by one; raises as `batches`."""
+        return events(self._endpoint.call(request, self._timeouts))
 
     def batches(
         self, request: Request, /, *, timeouts: Timeouts | None = None
@@ -92,5 +107,6 @@ class ProviderModel(Model):
 
         Raises:
             UnsupportedError: at once, when the dialect cannot say what is asked for.
+            ConfigError: at once, when the request lacks something.
         """
         return batches(self._endpoint.call(request, timeouts or self._timeouts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
@@ -13,7 +14,7 @@ from llmstream.jsontext import JSON
 from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
 from llmstream.serial import ResponseDict
 from llmstream.values import response as pure
-from llmstream.values.content import Attachment, ToolCallPart, ToolResultPart
+from llmstream.values.content import Attachment, ToolResultPart
 from llmstream.values.messages import Message
 from llmstream.values.request import AnyTool, Request
 
@@ -37,10 +38,10 @@ class Response(pure.Response):
 
     @classmethod
     def of(cls, response: pure.Response, model: Model | None = None) -> Response:
-        """Put a model behind a pure response."""
+        """Put a model behind a pure response; its `source` is the model's name, unless it has one."""
         values = {field.name: getattr(response, field.name) for field in attrs.fields(pure.Response)}
         if model is not None:
-            values["source"] = model.name
+            values["source"] = response.source or model.name
         return cls(**values, behind=model)
 
     def reply(  # noqa: PLR0913 - a face
@@ -63,26 +64,25 @@ class Response(pure.Response):
 
         Args:
             messages: put after the answer, before the tool results and the prompt.
+            system: instead of the system messages that the history begins with.
             tool_results: of the calls that this answer made.
 
         Raises:
             ConfigError: when calls of this answer have no result, or the response has no request or model.
         """
         model, request = self._asked()
-        added = tuple(messages or ())
-        results = tuple(tool_results)
-        self._answered((*results, *(part for message in added for part in message.parts)))
         ask = Ask(
             prompt=prompt,
+            messages=messages,
             system=system,
             attachments=attachments,
-            tool_results=results,
+            tool_results=tool_results,
             tools=tools,
             tool_choice=tool_choice,
             schema=schema,
             options=options,
         )
-        following = ask.after(request, (*self.messages(), *added))
+        following = ask.inheriting(request).request(request.model, after=self)
         return model.prompt(following, timeouts=timeouts, keep=keep)
 
     def to_dict(self) -> ResponseDict:
@@ -96,31 +96,29 @@ class Response(pure.Response):
         Raises:
             ConfigError: when it is no such dict; it names the field.
         """
-        response = cls.of(serial.from_dict(stored, pure.Response))
-        return response if model is None else cls.of(response, model)
+        return cls.of(serial.from_dict(stored, pure.Response), model)
 
     def bare(self) -> pure.Response:
         """The same without a model behind it."""
         return pure.Response(**{f.name: getattr(self, f.name) for f in attrs.fields(pure.Response)})
 
+    def __reduce__(self) -> tuple[Callable[[pure.Response], Response], tuple[pure.Response]]:
+        """Without the model, which holds a key; a copy that is replied to finds it by `source`."""
+        return type(self).of, (self.bare(),)
+
+    def __copy__(self) -> Response:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Response:
+        return type(self).of(deepcopy(self.bare(), memo), self.behind)
+
     def _asked(self) -> tuple[Model, Request]:
+        """The model to go on with, and what was asked, in that model's name."""
         if self.request is None:
             raise ConfigError("expected a response that knows its request, got one without")
-        if self.behind is not None:
-            return self.behind, self.request
         if self.source is None:
             raise ConfigError("expected a response that knows its model; give from_dict a model=")
-        return type(self).find(self.source), self.request
-
-    def _answered(self, parts: Iterable[object]) -> None:
-        """Refuse to go on while a call of this answer has no result: every provider refuses that too."""
-        given = {part.tool_call_id for part in parts if isinstance(part, ToolResultPart)}
-        pending = [_named(call) for call in self.tool_calls() if call.id not in given]
-        if pending:
-            raise ConfigError(
-                f"expected a result for each call of the answer, got none for {', '.join(pending)}"
-            )
-
-
-def _named(call: ToolCallPart) -> str:
-    return f"{call.name} ({call.id})"
+        model = self.behind or type(self).find(self.source)
+        if model.name == self.source:
+            return model, self.request
+        return model, attrs.evolve(self.request, model=model.id)

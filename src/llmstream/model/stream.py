@@ -4,15 +4,18 @@ A call is in exactly one state at a time: new, open, and then for good one of co
 cancelled, failed and budget. Asking again never calls the model again and never turns a failure into a
 success: what was said is replayed, and a failure is raised again.
 
-One reader at a time. Reading waits inside a cancel scope that belongs to the one `_fill` that waits, so
-that `aclose` from another task can end it; no scope is ever open while a consumer holds an event.
+One reader at a time, though the state and a snapshot may be asked for from anywhere, also from another
+thread, as the sync face does: a lock is held while the fold is touched. Reading waits inside a cancel
+scope that belongs to the one `_fill` that waits, so that `aclose` from another task can end it; no scope
+is ever open while a consumer holds an event.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
 
@@ -34,6 +37,8 @@ _LEFT_OPEN = (
     "a model's stream was left before its end; write `async with model.prompt(...) as stream:` around the "
     "loop, so that its connection is closed at once"
 )
+# Longer than a transport takes to close.
+_CLOSE_SECONDS = 2.0
 
 
 class EventStream(Generic[R]):
@@ -59,14 +64,19 @@ class EventStream(Generic[R]):
         self._prepare = prepare
         self._now = now
         self._fold: Fold | None = Fold() if keep else None
+        self._lock = threading.RLock()
         self._phase: Phase = "new"
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
+        self._traceback: TracebackType | None = None
+        self._over: Callable[[R], None] | None = None
         self._timing: Timing | None = None
         self._batches: AsyncGenerator[Sequence[Event], None] | None = None
+        # The last batch: `_at` of its events were given, and `_folded` of those folded.
         self._batch: Sequence[Event] = ()
         self._at = 0
         self._folded = 0
         self._entered = False
+        self._closing = False
         self._reading: anyio.CancelScope | None = None
         self._idle: anyio.Event | None = None
 
@@ -77,7 +87,8 @@ class EventStream(Generic[R]):
 
     @property
     def state(self) -> Phase:
-        """Where the call is: new, open, or how it ended."""
+        """Where the call is: new, open, or how it ended. Done ends it when it is given."""
+        self._settle()
         return self._phase
 
     def __await__(self) -> Generator[Any, None, R]:
@@ -92,39 +103,57 @@ class EventStream(Generic[R]):
             ConfigError: when the stream keeps nothing.
         """
         self._must_keep("a Response")
-        while batch := await self.take():
-            del batch
-        self._raise_failure()
+        while await self.take():
+            pass
+        self.raise_failure()
         return self.snapshot()
 
     async def text(self) -> str:
         """Read to the end and give the visible text; raises as `response`."""
         return (await self.response()).text()
 
-    async def text_deltas(self) -> AsyncGenerator[str, None]:
-        """The visible text as it comes, without the empty deltas."""
-        async for event in self._each():
-            if type(event) is TextDelta and event.text:
-                yield event.text
+    def text_deltas(self) -> AsyncIterator[str]:
+        """The visible text as it comes, without the empty deltas; raises as the iteration does."""
+        return _Texts(aiter(self))
 
     def snapshot(self) -> R:
-        """The Response so far, whatever the call's state."""
+        """The Response so far, whatever the call's state.
+
+        Raises:
+            ConfigError: when the stream keeps nothing.
+        """
         if self._fold is None:
             raise ConfigError("expected keep=True for a snapshot of a stream, got keep=False")
-        self._catch_up(self._fold)
+        with self._lock:
+            return self._response(self._fold)
+
+    def _response(self, fold: Fold) -> R:
+        self._settle()
+        self._catch_up()
         phase = self._phase
         state: State = "incomplete" if phase == "new" or phase == "open" else phase  # noqa: PLR1714 - narrows
-        pure = self._fold.response(request=self._request, state=state)
+        pure = fold.response(request=self._request, state=state)
+        ending = self._error.ending if isinstance(self._error, LLMStreamError) else None
+        if ending is not None:
+            pure = attrs.evolve(pure, id=ending.id, model=ending.model, usage=ending.usage)
         return self._wrap(attrs.evolve(pure, timing=self._timing))
 
+    def when_over(self, tell: Callable[[R], None], /) -> None:
+        """Have one function told the Response once the call is over, however it ends.
+
+        It is asked for before the call is read; a stream that keeps nothing tells nothing.
+        """
+        self._over = tell
+
     def __aiter__(self) -> AsyncIterator[Event]:
-        if self._entered and self._phase in {"new", "open"}:
-            return self
-        return self._each()
+        if self.state not in {"new", "open"}:
+            self._must_keep("a replay")
+            return _Replay(replay(self.snapshot()), self.raise_failure)
+        return self if self._entered else self._each()
 
     async def __anext__(self) -> Event:
         if self._at >= len(self._batch) and not await self._fill():
-            self._raise_failure()
+            self.raise_failure()
             raise StopAsyncIteration
         self._at += 1
         return self._batch[self._at - 1]
@@ -152,15 +181,27 @@ class EventStream(Generic[R]):
 
     async def aclose(self) -> None:
         """Release the connection now; also from another task than the one that reads."""
-        if self._reading is not None:
-            self._reading.cancel()
-            self._idle = self._idle or anyio.Event()
-            await self._idle.wait()
+        self._closing = True
+        if self._reading is None:
+            await self._close()
             return
-        batches, self._batches = self._batches, None
-        self._end(self._ending() if self._answered() else "cancelled")
-        if batches is not None:
-            await batches.aclose()
+        self._reading.cancel()
+        self._idle = self._idle or anyio.Event()
+        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+            await self._idle.wait()
+
+    def raise_failure(self) -> None:
+        """Raise what ended the call, if it ended in anything but an answer."""
+        if self._error is not None:
+            # From where it was raised first: a traceback grows with each raise.
+            raise self._error.with_traceback(self._traceback)
+        if self._phase == "cancelled":
+            error = TruncatedStreamError(
+                "the stream was closed before the answer was complete", phase="consumer"
+            )
+            if self._fold is not None and self._begun():
+                error.partial = self.snapshot()
+            raise error
 
     def __del__(self) -> None:
         if self._phase == "open" and self._batches is not None:
@@ -168,85 +209,60 @@ class EventStream(Generic[R]):
 
     async def _each(self) -> AsyncGenerator[Event, None]:
         """The events, for a loop that nobody closes: the generator's own finaliser does."""
-        if self._phase not in {"new", "open"}:
-            self._must_keep("a replay")
-            for event in replay(self.snapshot()):
-                yield event
-            self._raise_failure()
-            return
         try:
             while self._at < len(self._batch) or await self._fill():
-                batch = self._batch
-                for event in batch[self._at :] if self._at else batch:
+                while self._at < len(self._batch):
                     self._at += 1
-                    yield event
+                    yield self._batch[self._at - 1]
         except GeneratorExit:
             await self._left()
             raise
-        self._raise_failure()
+        self.raise_failure()
 
     async def _left(self) -> None:
         """A loop was left and nobody but the finaliser closes it."""
         try:
-            if not self._answered():
+            if self.state == "open":
                 warnings.warn(_LEFT_OPEN, ResourceWarning, source=self, stacklevel=2)
         finally:
             await self.aclose()
-
-    def _catch_up(self, fold: Fold) -> None:
-        """Fold what was handed over since; done by the batch, because it is cheaper than by the event."""
-        batch, start, self._folded = self._batch, self._folded, self._at
-        try:
-            for event in batch if start == 0 and self._at == len(batch) else batch[start : self._at]:
-                fold.add(event)
-        except WireError as error:
-            self._error = self._error or error
-
-    def _answered(self) -> bool:
-        """Whether Done was handed over."""
-        return self._at > 0 and self._at == len(self._batch) and type(self._batch[-1]) is Done
-
-    def _ending(self) -> State:
-        last = self._batch[-1] if self._batch else None
-        return "budget" if isinstance(last, Done) and last.finish_reason == "budget" else "complete"
 
     async def _fill(self) -> bool:
         """Wait for the next batch that holds anything; False when there is none."""
         if self._reading is not None:
             raise ConfigError("expected one reader of a stream at a time, got a second")
-        if self._phase not in {"new", "open"}:
+        if self.state not in {"new", "open"}:
             return False
         self._reading = scope = anyio.CancelScope()
         try:
             with scope:
-                return await self._next_batch()
-        except WireError as error:
-            await self._close_after(error)
-            raise
+                await self._next_batch()
+            if self._closing:
+                await self._close()
         except BaseException as error:
             self._fail(error)
+            await self._close()
             raise
         finally:
             self._reading = None
-            if scope.cancelled_caught:
-                self._end("cancelled")
             if self._idle is not None:
                 self._idle.set()
-        return False
+        return self._at < len(self._batch)
 
-    async def _next_batch(self) -> bool:
-        if self._fold is not None:
-            self._catch_up(self._fold)
+    async def _next_batch(self) -> None:
+        # Folded by the batch, because that is cheaper than by the event; at the latest before the next.
+        self._catch_up()
         if self._error is not None:
             raise self._error
-        async for batch in self._batches or await self._start():
+        batches = self._batches or await self._start()
+        async for batch in batches:
             if batch:
+                if type(batch[-1]) is Done:
+                    # Nothing of the call is left open when the consumer sees its end.
+                    await batches.aclose()
                 self._received(batch)
-                return True
-        if not self._answered():
-            raise TruncatedStreamError("expected Done as a model's last event, got the end of its events")
-        self._end(self._ending())
-        return False
+                return
+        raise TruncatedStreamError("expected Done as a model's last event, got the end of its events")
 
     async def _start(self) -> AsyncGenerator[Sequence[Event], None]:
         if self._prepare is not None:
@@ -257,46 +273,105 @@ class EventStream(Generic[R]):
         return batches
 
     def _received(self, batch: Sequence[Event]) -> None:
-        self._batch, self._at, self._folded = batch, 0, 0
+        with self._lock:
+            self._batch, self._at, self._folded = batch, 0, 0
         if self._timing is not None and self._timing.first_event is None:
             self._timing = attrs.evolve(self._timing, first_event=self._now() - self._timing.started)
 
-    async def _close_after(self, error: WireError) -> None:
-        """End after an error that may be ours, found while folding, with the model's events still open."""
-        batches = self._batches
-        self._fail(error)
-        if batches is not None:
-            await batches.aclose()
+    def _begun(self) -> bool:
+        return self._timing is not None and self._timing.first_event is not None
 
-    def _end(self, state: State) -> None:
-        if self._phase not in {"new", "open"}:
+    def _catch_up(self) -> None:
+        """Fold what was given since the last time; a break of the grammar is the call's failure."""
+        if self._fold is None:
             return
-        self._phase = state
-        self._batches = None
-        if self._timing is not None:
-            self._timing = attrs.evolve(self._timing, ended=self._now() - self._timing.started)
+        with self._lock:
+            add, start, self._folded = self._fold.add, self._folded, self._at
+            try:
+                for event in self._batch[start : self._folded]:
+                    add(event)
+            except WireError as error:
+                self._error = self._error or error
+
+    def _settle(self) -> None:
+        """End the call once Done was given."""
+        with self._lock:
+            if self._phase != "open" or not self._at or self._at < len(self._batch):
+                return
+            last = self._batch[-1]
+            if isinstance(last, Done):
+                self._catch_up()
+                done: State = "budget" if last.finish_reason == "budget" else "complete"
+                self._end(done if self._error is None else "failed")
 
     def _fail(self, error: BaseException) -> None:
         """Note what ended the call; an error of ours carries the Response so far."""
         if not isinstance(error, Exception):
             self._end("cancelled")
             return
-        begun = self._timing is not None and self._timing.first_event is not None
-        self._error = error
+        self._error, self._traceback = error, error.__traceback__
+        if isinstance(error, LLMStreamError) and self._begun():
+            # Law 12: the consumer has seen events, so nobody may ask again by himself.
+            error.retryable = False
         self._end("incomplete" if isinstance(error, TruncatedStreamError) else "failed")
-        if isinstance(error, LLMStreamError) and error.partial is None and begun and self._fold is not None:
-            error.partial = self.snapshot()
 
-    def _raise_failure(self) -> None:
-        if self._error is not None:
-            raise self._error
-        if self._phase == "cancelled":
-            error = TruncatedStreamError(
-                "the stream was closed before the answer was complete", phase="consumer"
-            )
-            error.partial = self.snapshot() if self._fold is not None else None
-            raise error
+    async def _close(self) -> None:
+        """End the call if it has not ended, and close what it reads from."""
+        self._settle()
+        self._end("cancelled" if self._error is None else "failed")
+        batches, self._batches = self._batches, None
+        if batches is not None:
+            await batches.aclose()
+
+    def _end(self, state: State) -> None:
+        with self._lock:
+            if self._phase not in {"new", "open"}:
+                return
+            self._phase = state
+            if self._timing is not None:
+                self._timing = attrs.evolve(self._timing, ended=self._now() - self._timing.started)
+            # What came and was not given is not given any more.
+            self._batch = self._batch[: self._at]
+            if self._fold is None:
+                return
+            if isinstance(self._error, LLMStreamError) and self._error.partial is None and self._begun():
+                self._error.partial = self.snapshot()
+            if self._over is not None:
+                self._over(self.snapshot())
 
     def _must_keep(self, what: str) -> None:
         if self._fold is None:
             raise ConfigError(f"expected keep=True to give {what}, got keep=False")
+
+
+class _Texts:
+    """The text of events. No generator: one that is dropped half-way must not be anybody's to close."""
+
+    def __init__(self, events: AsyncIterator[Event]) -> None:
+        self._events = events
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            event = await anext(self._events)
+            if type(event) is TextDelta and event.text:
+                return event.text
+
+
+class _Replay:
+    """The events of a call that is over, and then its failure, if it has one."""
+
+    def __init__(self, events: Iterator[Event], fail: Callable[[], None]) -> None:
+        self._events = events
+        self._fail = fail
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        for event in self._events:
+            return event
+        self._fail()
+        raise StopAsyncIteration

@@ -536,6 +536,36 @@ def test_what_stands_beside_a_failure_is_given_first():
     assert isinstance(error, ServerError)
 
 
+def test_what_stands_before_a_leaf_of_the_wrong_type_is_given_first():
+    events, error = stream(chunk({"content": "a", "images": 5}))
+    assert events == [TextDelta(0, "a")]
+    assert isinstance(error, MalformedFrameError)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"error": {"message": "no"}},
+        "event: error\ndata: no",
+        chunk({"images": 5}),
+        "data: junk",
+        {"choices": 5},
+        chunk({"tool_calls": [{"function": {"arguments": "{}"}}]}, finish="stop"),
+        ": the end",
+    ],
+)
+def test_an_error_knows_what_was_said_of_the_answer(last):
+    error = failure(chunk({"content": "a"}, usage=COUNTS), last, done=False)
+    assert error.ending is not None
+    assert (error.ending.id, error.ending.model, error.ending.usage) == ("c1", "m1", Usage(input=3, output=4))
+
+
+def test_a_call_that_stays_without_a_name_is_malformed_at_the_end():
+    error = failure(chunk({"tool_calls": [{"function": {"arguments": "{}"}}]}))
+    assert isinstance(error, MalformedFrameError)
+    assert error.ending is not None
+
+
 def test_a_failure_as_a_field_of_the_event_stream():
     codec = OpenAIChatCodec("x", Quirks(error_field=True))
     error = failure(chunk({"content": "a"}), 'error: {"code": 500, "message": "no more"}', codec=codec)

@@ -104,14 +104,17 @@ class ChatDecoder:
         if chunk.model.__class__ is str and chunk.model:
             self._model = chunk.model
         ours: Choice | None = None
-        for choice in chunk.choices or ():
-            if not choice.index:
-                self._choice(choice, out)
-                ours = choice
-        if ours is None or chunk.usage or self._finish or not self._begun:
-            self._note(chunk, ours)
-        if chunk.citations or chunk.search_results:
-            self._cite(chunk, out)
+        try:
+            for choice in chunk.choices or ():
+                if not choice.index:
+                    self._choice(choice, out)
+                    ours = choice
+            if ours is None or chunk.usage or self._finish or not self._begun:
+                self._note(chunk, ours)
+            if chunk.citations or chunk.search_results:
+                self._cite(chunk, out)
+        except WireError as error:
+            return _then(out, self._told(error))
         if chunk.error or (chunk.choices is None and (chunk.message or chunk.detail)):
             return _then(out, self._failure())
         return out
@@ -294,11 +297,14 @@ class ChatDecoder:
     def _reason(self) -> FinishReason | None:
         return finish_of(self._finish, calls=self._calls.made, refused=self._refused)
 
-    def end(self) -> list[Event]:
+    def end(self) -> Iterable[Event]:
         """End the answer, as `[DONE]` does."""
         self._ended = True
         out: list[Event] = []
-        self._close(out)
+        try:
+            self._close(out)
+        except WireError as error:
+            return _then(out, self._told(error))
         return [*out, self._ending()]
 
     def _ending(self) -> Done:
@@ -339,7 +345,7 @@ class ChatDecoder:
         return []
 
     def _malformed(self, why: str) -> WireError:
-        return self._told(malformed(why, self._text, self._number))
+        return malformed(why, self._text, self._number)
 
 
 _THOUGHT = {"type", "thinking", "closed"}
@@ -349,7 +355,7 @@ def _linked(url: str) -> JSONObject:
     return {"type": "url_citation", "url_citation": {"url": url}}
 
 
-def _then(events: list[Event], error: ProviderError) -> Iterator[Event]:
+def _then(events: list[Event], error: LLMStreamError) -> Iterator[Event]:
     """Give the events that came before a failure, then raise it."""
     yield from events
     raise error
