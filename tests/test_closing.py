@@ -12,6 +12,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -26,19 +27,23 @@ from llmstream import (
     ConnectionLost,
     EventStream,
     Model,
+    Request,
     Response,
     TextDelta,
     TimeoutExceeded,
     Timeouts,
     TruncatedStreamError,
     get_model,
+    user,
 )
 from llmstream.jsontext import dump_bytes
-from llmstream.testing.loopback import Received, Reply, Server, in_turn, serve
+from llmstream.stage import run
+from llmstream.testing.loopback import Received, Reply, Server, in_turn, replies, serve
+from llmstream.wire import find
 
 pytestmark = pytest.mark.anyio
 
-AT_ONCE = 0.1  # seconds that the law gives; the machine may be slow, so a failure is looked at twice
+AT_ONCE = 0.1  # seconds that the law gives
 HEAD = {"content-type": "text/event-stream"}
 
 
@@ -106,12 +111,16 @@ async def connect(
 ) -> AsyncIterator[Callable[..., Model]]:
     """Make models of a server that share a client: one that was given, or the event loop's."""
     how, _, library = request.param.rpartition(" ")
+
+    def make(url: str, provider: str = "openai-chat", **more: Any) -> Model:
+        return get_model(f"{provider}/m", base_url=f"{url}/v1", key="k", **more)
+
     if how == "shared":
         monkeypatch.setenv("LLMSTREAM_HTTP", library)
-        yield lambda url: get_model("openai-chat/m", base_url=f"{url}/v1", key="k")
-        return
-    async with import_module(library).AsyncClient(verify=False) as client:
-        yield lambda url: get_model("openai-chat/m", base_url=f"{url}/v1", key="k", http=client)
+        yield make
+    else:
+        async with import_module(library).AsyncClient(verify=False) as client:
+            yield partial(make, http=client)
 
 
 async def settled(tasks: int) -> None:
@@ -527,3 +536,28 @@ async def test_a_body_that_is_left_open_after_its_last_frame_does_not_hold_the_c
                 began = anyio.current_time()
                 await use(model)
                 assert anyio.current_time() - began < 1
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "anthropic"])
+async def test_each_dialect_leaves_its_connection_whole_or_closed(connect, dialect) -> None:
+    events = [TextDelta(0, "a"), TextDelta(0, "b"), llmstream.Done(finish_reason="stop")]
+    encoder = find(dialect).server.encoder(Request("m", [user("hi")]))
+    pieces = list(run(encoder, events))
+
+    async def left_open(_: Received, reply: Reply) -> None:
+        await reply.head(200, HEAD)
+        for piece in pieces:
+            await reply.send(piece)
+        await reply.hang()
+
+    answer = replies(pieces)
+    async with serve(in_turn(answer, answer, left_open, left_open)) as server:
+        model = connect(server.url, dialect)
+        for _ in range(2):
+            assert (await model.prompt("hi")).text() == "ab"
+        assert server.accepted == 1
+        assert (await model.prompt("hi")).state == "complete"
+        await server.wait_closed(AT_ONCE)
+        async with model.prompt("hi") as stream:
+            await anext(stream)
+        await server.wait_closed(AT_ONCE)

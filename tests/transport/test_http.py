@@ -456,6 +456,32 @@ async def test_closing_takes_no_offence_at_how_a_body_ends() -> None:
     assert library.closed == 1
 
 
+async def test_closing_goes_on_when_a_part_of_it_fails() -> None:
+    class Failing(Library):
+        async def aclose(self) -> None:
+            raise RuntimeError("no")
+
+    library = Failing(Stream(b"a", b"b"))
+    connection = Stream()
+    library.extensions = {"http_version": b"HTTP/1.1", "network_stream": connection}
+    exchange = await HttpTransport(library).open(call("http://h/"))
+    await exchange.read()
+    await exchange.aclose()
+    assert connection.closed == 1
+
+
+async def test_closing_does_not_read_a_body_without_an_end() -> None:
+    def endless():
+        while True:
+            yield b"more"
+
+    body = Stream()
+    body._steps = endless()
+    exchange = await HttpTransport(Library(body)).open(call("http://h/"))
+    await exchange.read()
+    await exchange.aclose()
+
+
 async def test_a_redirect_is_not_followed(client) -> None:
     async with serve(replies(b"stolen")) as other:
         away = replies(b"", status=307, headers={"location": other.url})

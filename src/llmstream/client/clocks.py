@@ -41,6 +41,11 @@ class Clocks:
         """When the first of the clocks runs out."""
         return min(self._total, self._progress, self._bytes)
 
+    def left(self) -> float | None:
+        """How many seconds may still be waited; None is no limit."""
+        deadline = self.deadline
+        return None if deadline == inf else max(deadline - self._now(), 0.0)
+
     def received(self) -> None:
         """Note that bytes came."""
         if self._timeouts.liveness is not None:

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from typing import TypeVar
 
 import anyio
+import anyio.lowlevel
 import attrs
 
 from llmstream.client.clocks import Clocks
@@ -82,7 +83,7 @@ async def batches(call: Call, /) -> AsyncGenerator[list[Event], None]:
 
 
 async def _answer(call: Call) -> AsyncGenerator[list[Event], None]:
-    clocks = Clocks(call.timeouts, anyio.current_time)
+    clocks = Clocks(call.timeouts, _time())
     end: list[Event] = []
     exchange = await _within(clocks, lambda: call.transport.open(call.http), "headers")
     try:
@@ -129,11 +130,19 @@ def _collect(out: Iterable[Event]) -> tuple[list[Event], LLMStreamError | None]:
 async def _read(clocks: Clocks, exchange: Exchange) -> tuple[bytes, ConnectionLost | TimeoutExceeded | None]:
     """The next bytes; a peer that is lost or silent reads as the end: the answer may be complete."""
     try:
-        chunk = await _within(clocks, exchange.read, "stream")
-    except (ConnectionLost, TimeoutExceeded) as error:
+        chunk = await exchange.read(clocks.left())
+    except TimeoutError:
+        return b"", clocks.exceeded("stream")
+    except ConnectionLost as error:
         return b"", error
     clocks.received()
     return chunk, None
+
+
+def _time() -> Callable[[], float]:
+    """The event loop's clock: asked of the loop itself where it has one, at a tenth of the price."""
+    tell: Callable[[], float] | None = getattr(anyio.lowlevel.current_token().native_token, "time", None)
+    return tell or anyio.current_time
 
 
 async def _within(clocks: Clocks, wait: Callable[[], Awaitable[T]], phase: Phase) -> T:

@@ -15,7 +15,7 @@ import attrs
 
 from llmstream.errors import ConfigError, ConnectionLost
 from llmstream.model.model import Model
-from llmstream.transport.base import Exchange, HttpCall
+from llmstream.transport.base import Exchange, HttpCall, within
 from llmstream.values.content import tuple_of
 from llmstream.values.events import Event
 from llmstream.values.request import Request
@@ -125,12 +125,16 @@ class ScriptedExchange:
         self.over = False
         self._steps = iter(answer.pieces)
 
-    async def read(self) -> bytes:
+    async def read(self, seconds: float | None = None, /) -> bytes:
         """The next piece; empty at the end.
 
         Raises:
+            TimeoutError: when it did not come within `seconds`.
             ConnectionLost: when the exchange was closed.
         """
+        return await within(seconds, self._next)
+
+    async def _next(self) -> bytes:
         for step in self._steps:
             piece = await _taken(step)
             if self.closed:

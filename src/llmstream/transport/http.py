@@ -38,7 +38,11 @@ from llmstream.errors import (
     TimeoutExceeded,
     TLSError,
 )
-from llmstream.transport.base import AsyncClientLike, Exchange, HttpCall, ResponseLike
+from llmstream.transport.base import AsyncClientLike, Exchange, HttpCall, ResponseLike, within
+from llmstream.transport.fast.exchange import Exchange as FastExchange
+from llmstream.transport.fast.proxies import environment_mounts
+from llmstream.transport.fast.transport import EXCHANGE, FastTransport
+from llmstream.transport.fast.wire import ExchangeError
 from llmstream.transport.inflate import Inflater, inflater
 from llmstream.values.secret import Secret
 from llmstream.wire.http import ResponseHead
@@ -47,6 +51,9 @@ Library: TypeAlias = Literal["httpx", "httpx2"]
 
 # Long enough for a close that goes well; a peer that does not answer must not hold the caller.
 _CLOSE_SECONDS = 1.0
+
+# The libraries read 64 KiB at a time: more chunks than that do not lie between a connection and its end.
+_MOST_CHUNKS = 65_536
 
 # Each has a connection to itself; streams of HTTP/2 share one.
 _OWN_CONNECTION = (b"HTTP/1.0", b"HTTP/1.1")
@@ -123,6 +130,9 @@ class _Opening:
         failure, self._failure = self._failure, None
         if failure is not None or self._response is None:
             raise failure or AssertionError("a call that was sent has a response or a failure")
+        fast = self._response.extensions.get(EXCHANGE)
+        if fast is not None:
+            return _FastExchange(self._response, self._call, fast)
         return _HttpExchange(self._response, self._call)
 
     async def abandon(self) -> None:
@@ -205,17 +215,20 @@ class _HttpExchange:
         # Over: the chain of generators has ended. Whole: it ended with the body.
         self._over = self._whole = self._closed = False
 
-    async def read(self) -> bytes:
+    async def read(self, seconds: float | None = None, /) -> bytes:
         if self._inflater is None:
-            return await self._next()
+            return await self._next(seconds)
         while not (piece := self._inflater.piece()):
-            chunk = await self._next()
+            chunk = await self._next(seconds)
             if not chunk:
                 return b""
             self._inflater.feed(chunk)
         return piece
 
-    async def _next(self) -> bytes:
+    async def _next(self, seconds: float | None) -> bytes:
+        return await within(seconds, self._chunk)
+
+    async def _chunk(self) -> bytes:
         if self._closed:
             raise ConnectionLost("the exchange was closed")
         try:
@@ -242,8 +255,11 @@ class _HttpExchange:
             await _unbroken(self._close)
 
     async def _close(self) -> None:
-        await self._response.aclose()
-        while not self._over:
+        with suppress(Exception):
+            await self._response.aclose()
+        for _ in range(_MOST_CHUNKS):
+            if self._over:
+                break
             await self._run_out()
         extensions = self._response.extensions
         connection = extensions.get("network_stream")
@@ -256,6 +272,32 @@ class _HttpExchange:
             await anext(self._chunks)
         except Exception:  # noqa: BLE001 - the connection is closed; how the chain ends does not matter
             self._over = True
+
+
+class _FastExchange(_HttpExchange):
+    """An exchange of our own transport, read without the layers of the library between.
+
+    They have no part in it: what the transport hands on is the body, its time limit is the transport's
+    lazy timer, and closing is one call that waits for nothing.
+    """
+
+    def __init__(self, response: ResponseLike, call: HttpCall, fast: FastExchange) -> None:
+        super().__init__(response, call)
+        self._fast = fast
+
+    async def _next(self, seconds: float | None) -> bytes:
+        try:
+            return await self._fast.read(seconds)
+        except ExchangeError as error:
+            self._fast.close()
+            if error.kind == "ReadTimeout":
+                raise TimeoutError from None
+            raise ConnectionLost(
+                f"the connection to {self._call.address} was lost: {error}"
+            ) from error.__cause__
+
+    async def aclose(self) -> None:
+        self._fast.close()
 
 
 def _failure(error: Exception, call: HttpCall, phase: Phase) -> LLMStreamError | None:
@@ -363,13 +405,21 @@ def _make(name: Library) -> AsyncClientLike:
     from http.cookiejar import CookieJar, DefaultCookiePolicy
 
     module = import_module(name)
+    make = cast("Callable[..., AsyncClientLike]", module.AsyncClient)
+    transport = FastTransport.under(module, fallback=lambda: _own(name))
+    # No cookies: the calls of one loop may be made for many users.
+    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    mounts = environment_mounts(module)
+    return make(transport=transport, mounts=mounts, follow_redirects=False, cookies=cookies)
+
+
+def _own(name: Library) -> Any:
+    """The library's own transport, for what ours does not do."""
+    module = import_module(name)
     # The number of connections is bounded further up: a bounded pool of httpx 0.28 fails for ever after
     # cancellations during connect.
     limits = module.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=60.0)
-    make = cast("Callable[..., AsyncClientLike]", module.AsyncClient)
-    # No cookies: the calls of one loop may be made for many users.
-    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    return make(limits=limits, follow_redirects=False, cookies=cookies, verify=_tls(name))
+    return module.AsyncHTTPTransport(limits=limits, verify=_tls(name))
 
 
 @cache

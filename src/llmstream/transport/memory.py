@@ -54,8 +54,8 @@ class PiecesExchange:
         self._pieces = iter(pieces)
         self.closed = False
 
-    async def read(self) -> bytes:
-        """The next piece; empty at the end."""
+    async def read(self, seconds: float | None = None, /) -> bytes:
+        """The next piece; empty at the end. It is at hand, so no time runs out."""
         await anyio.lowlevel.checkpoint()
         if self.closed:
             raise ConnectionLost("the exchange was closed")

@@ -96,8 +96,8 @@ class Exchange:
         self._part += self._reader.feed(data)
         return self._reader.head is not None or self._reader.over
 
-    async def _more(self) -> None:
-        data = await self._lent().receive(self._timeouts.read)
+    async def _more(self, seconds: float | None = None) -> None:
+        data = await self._lent().receive(self._timeouts.read if seconds is None else seconds)
         if data:
             self._part += self._reader.feed(data)
         else:
@@ -108,15 +108,17 @@ class Exchange:
             raise ExchangeError("ReadError", "the response was closed before its end")
         return self._wire
 
-    async def read(self) -> bytes:
+    async def read(self, seconds: float | None = None) -> bytes:
         """Wait for more of the body: what one read brought; empty at its end.
+
+        `seconds` limits the wait, in place of the request's own read timeout.
 
         Raises:
             ExchangeError: ReadError, ReadTimeout, RemoteProtocolError.
         """
         reader = self._reader
         while not self._part and not reader.over:
-            await self._more()
+            await self._more(seconds)
         if reader.over:
             self._settle()
         if self._part:

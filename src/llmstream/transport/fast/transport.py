@@ -95,6 +95,10 @@ def speaks(request: RequestLike) -> bool:
     )
 
 
+# The extension of a response under which its exchange is found, by who would read it without the library.
+EXCHANGE = "llmstream.exchange"
+
+
 class Body:
     """The body of a response: its own iterator, so that nothing is left half run when it is left early."""
 
@@ -214,7 +218,7 @@ class FastTransport:
             head.status,
             headers=head.headers,
             stream=self._body(exchange, translate),
-            extensions={"http_version": head.version, "reason_phrase": head.reason},
+            extensions={"http_version": head.version, "reason_phrase": head.reason, EXCHANGE: exchange},
         )
 
     def _error(self, fault: ExchangeError, request: RequestLike) -> Exception:
