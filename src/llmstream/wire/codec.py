@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Protocol, TypeAlias
 
-from llmstream.errors import ProviderError
+from llmstream.errors import LLMStreamError, ProviderError
 from llmstream.stage import Stage
 from llmstream.values.events import Event
 from llmstream.values.request import Request
+from llmstream.values.response import Response
 from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
 from llmstream.wire.http import HttpRequest, HttpResponse, ResponseHead
 
@@ -39,8 +40,12 @@ class ServerHalf(Protocol):
         """
         ...
 
+    def streams(self, http: HttpRequest, /) -> bool:
+        """Whether a request asks for a stream; if not, `whole` answers it."""
+        ...
+
     def head(self, request: Request, /) -> ResponseHead:
-        """The head of the answer to come."""
+        """The head of a stream."""
         ...
 
     def encoder(self, request: Request, /) -> Stage[Event, bytes]:
@@ -49,6 +54,18 @@ class ServerHalf(Protocol):
         Raises:
             UnsupportedError: from `feed`, when the wire cannot say an event.
         """
+        ...
+
+    def whole(self, request: Request, response: Response, /) -> HttpResponse:
+        """The answer to a request that did not ask for a stream.
+
+        Raises:
+            UnsupportedError: when the wire cannot say a part.
+        """
+        ...
+
+    def failure(self, error: LLMStreamError, /) -> bytes:
+        """The frame that ends a stream which failed after it began; nothing follows it."""
         ...
 
     def refuse(self, error: ProviderError, /) -> HttpResponse:
