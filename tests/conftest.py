@@ -11,7 +11,7 @@ from llmstream.testing import corpus
 
 settings.register_profile(
     "llmstream",
-    max_examples=int(os.environ.get("LLMSTREAM_EXAMPLES", "100")),
+    max_examples=100,
     deadline=None,
     derandomize=bool(os.environ.get("CI")),
     # A slow machine is no fault of a strategy; the time limit of a test is pytest's.

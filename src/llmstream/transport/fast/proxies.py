@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from typing import Any
-from urllib.request import getproxies
 
 
 def environment_mounts(library: Any, proxies: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -20,6 +19,9 @@ def environment_mounts(library: Any, proxies: Mapping[str, str] | None = None) -
     Args:
         proxies: addresses by scheme, and `no`; the environment's, if not given.
     """
+    # Not above: it brings all of the standard library's HTTP with it, a sixth of a first request's imports.
+    from urllib.request import getproxies
+
     found = getproxies() if proxies is None else proxies
     excepted = [host.strip() for host in found.get("no", "").split(",") if host.strip()]
     if "*" in excepted:

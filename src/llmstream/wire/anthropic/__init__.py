@@ -5,6 +5,8 @@ https://platform.claude.com/docs/en/api/messages
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from llmstream.errors import ProviderError
@@ -15,11 +17,13 @@ from llmstream.wire.anthropic.decode import Decoder
 from llmstream.wire.anthropic.encode import encode
 from llmstream.wire.anthropic.error import error_of
 from llmstream.wire.anthropic.quirks import Quirks as Quirks
-from llmstream.wire.anthropic.server import AnthropicServer
 from llmstream.wire.codec import Ids
 from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
 from llmstream.wire.framing.select import select
 from llmstream.wire.http import HttpRequest, ResponseHead
+
+if TYPE_CHECKING:
+    from llmstream.wire.anthropic.server import AnthropicServer
 
 
 @attrs.frozen
@@ -37,6 +41,9 @@ class AnthropicCodec:
     @property
     def server(self) -> AnthropicServer:
         """The server half, with the same quirks."""
+        # Not above: who only calls models has no use for it.
+        from llmstream.wire.anthropic.server import AnthropicServer
+
         return AnthropicServer(self.provider, self.quirks)
 
     def encode(self, request: Request, /) -> HttpRequest:

@@ -5,6 +5,8 @@ https://platform.openai.com/docs/api-reference/chat
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from llmstream.errors import ProviderError
@@ -20,7 +22,9 @@ from llmstream.wire.openai_chat.decode import ChatDecoder
 from llmstream.wire.openai_chat.encode import encode_request
 from llmstream.wire.openai_chat.error import http_failure
 from llmstream.wire.openai_chat.quirks import Quirks as Quirks
-from llmstream.wire.openai_chat.server import OpenAIChatServer
+
+if TYPE_CHECKING:
+    from llmstream.wire.openai_chat.server import OpenAIChatServer
 
 
 @attrs.frozen
@@ -42,6 +46,9 @@ class OpenAIChatCodec:
     @property
     def server(self) -> OpenAIChatServer:
         """The server half, with the same quirks."""
+        # Not above: who only calls models has no use for it.
+        from llmstream.wire.openai_chat.server import OpenAIChatServer
+
         return OpenAIChatServer(self.provider, self.quirks)
 
     def encode(self, request: Request, /) -> HttpRequest:

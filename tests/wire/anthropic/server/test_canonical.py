@@ -1,7 +1,9 @@
 """Events put into the order and the words that the wire has."""
 
+import os
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmstream import (
@@ -41,6 +43,8 @@ from llmstream.wire.anthropic.server.canonical import Canonical
 
 END = Done(finish_reason="stop", raw_finish_reason="end_turn")
 P = "anthropic"
+# As many answers as the law of the round trip is held to; CI asks for 2,000.
+MANY = settings(max_examples=int(os.environ.get("LLMSTREAM_EXAMPLES", "200")))
 
 
 def canonical(*events: Event) -> list[Event]:
@@ -380,6 +384,7 @@ def answers(draw: st.DrawFn) -> tuple[Event, ...]:
     return (*events, end)
 
 
+@MANY
 @given(answers(), st.integers(0, 2**32))
 def test_canonical_answers_come_back_equal_under_random_cuts(answer, seed) -> None:
     assert CODEC.server.canonical(answer) == answer
@@ -392,6 +397,7 @@ def test_canonical_answers_come_back_equal_under_random_cuts(answer, seed) -> No
         assert tuple(decoded.events) == answer
 
 
+@MANY
 @given(any_events(provider=P))
 def test_any_answer_comes_back_in_its_canonical_form(answer) -> None:
     laws.round_trip(CODEC, answer)

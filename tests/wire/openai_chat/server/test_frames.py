@@ -1,7 +1,9 @@
 """From events to frames, and the law that both halves keep."""
 
+import os
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from llmstream import (
     Attachment,
@@ -33,6 +35,8 @@ from llmstream.wire.openai_chat import CODEC, OpenAIChatCodec, Quirks
 from llmstream.wire.openai_chat.server.frames import FrameWriter
 
 P = "openai-chat"
+# As many answers as the law of the round trip is held to; CI asks for 2,000.
+MANY = settings(max_examples=int(os.environ.get("LLMSTREAM_EXAMPLES", "200")))
 APART = OpenAIChatCodec("x", Quirks(output_excludes_reasoning=True, thinking_parts=True))
 
 
@@ -318,11 +322,13 @@ def test_neighbours_of_one_kind_become_one_part():
 
 
 @pytest.mark.parametrize("codec", [CODEC, APART], ids=["openai", "quirks"])
+@MANY
 @given(events=strategies.events(provider=P))
 def test_any_events_keep_the_law_of_the_round_trip(codec: OpenAIChatCodec, events: tuple[Event, ...]):
     laws.round_trip(codec, events)
 
 
+@MANY
 @given(
     strategies.events(
         strategies.KINDS - {"opaque", "result", "raw", "round", "restart", "unknown"}, provider=P
