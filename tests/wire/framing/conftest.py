@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[4] / "shared"
-
 
 @pytest.fixture
-def shared_cases() -> Path:
+def shared_cases(shared: Path) -> Path:
     """The folder of cases that is kept beside the repository."""
-    folder = Path(os.environ.get("LLMSTREAM_SHARED", BESIDE_THE_CHECKOUT)) / "cases"
-    if not folder.is_dir():
-        reason = (
-            f"expected the shared cases in {folder}; LLMSTREAM_SHARED may name another place for their parent"
-        )
-        if os.environ.get("LLMSTREAM_REQUIRE_SHARED") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return folder
+    return shared / "cases"
 
 
 def cuts_of(body: bytes, *, most: int = 5000) -> Iterator[list[bytes]]:
