@@ -65,3 +65,8 @@ def test_a_choice_of_names_takes_a_list():
 def test_an_output_schema_may_be_any_object():
     assert OutputSchema().schema is None
     assert OutputSchema().name == "output"
+
+
+def test_options_show_only_what_is_set():
+    assert repr(Options(temperature=0, stop="END")) == "Options(temperature=0, stop=('END',))"
+    assert repr(Options()) == "Options()"
