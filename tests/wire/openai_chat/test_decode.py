@@ -721,3 +721,12 @@ def test_recorded_streams_keep_the_laws(shared: Path, wire: str):
             laws.prefix(events)
             if error is None:
                 assert codec.server.canonical(events) == tuple(events), case.name
+
+
+def test_calls_end_in_the_order_of_their_parts():
+    nameless = chunk({"tool_calls": [{"index": 0, "function": {"arguments": ""}}]})
+    other = chunk({"tool_calls": [{"index": 1, "id": "x", "function": {"name": "f"}}]})
+    named = chunk({"tool_calls": [{"index": 0, "function": {"name": "g"}}]})
+    events = events_of(nameless, other, named, STOP)
+    assert [event.name for event in events if isinstance(event, ToolCallStart)] == ["f", "g"]
+    assert [event.index for event in events if isinstance(event, ToolCallEnd)] == [0, 1]

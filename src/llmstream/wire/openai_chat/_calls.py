@@ -123,7 +123,8 @@ class Calls:
 
     def close(self, out: list[Event], *, cut: bool = False) -> None:
         """End the calls whose arguments are complete; of one that was `cut`, none at all is not complete."""
-        for slot in self._slots:
+        # In the order of the parts: a call whose name came late began after others that came later.
+        for slot in sorted(self._slots, key=lambda slot: slot.index):
             if slot.index >= 0:
                 self._close(slot, out, blank_too=not cut)
             elif not slot.blank():
