@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmstream.jsontext import JSON, MAX_DEPTH, JSONError, dump_bytes, dumps, loads, loads_object
+from llmstream.jsontext import (
+    JSON,
+    MAX_DEPTH,
+    JSONError,
+    as_list,
+    as_object,
+    dump_bytes,
+    dumps,
+    loads,
+    loads_object,
+)
 from llmstream.testing import strategies
 
 
@@ -118,3 +128,7 @@ def test_what_is_no_object_gives_none(text: str):
 
 def test_an_object_is_given():
     assert loads_object(b'{"a":{"b":1}}') == {"a": {"b": 1}}
+
+
+def test_leaves_are_narrowed():
+    assert (as_object({"a": 1}), as_object([1]), as_list([1]), as_list(None)) == ({"a": 1}, {}, [1], [])

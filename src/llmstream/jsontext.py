@@ -74,6 +74,16 @@ def loads_object(text: str | bytes) -> JSONObject | None:
     return cast("JSONObject", value) if isinstance(value, dict) else None
 
 
+def as_object(value: JSON) -> JSONObject:
+    """A leaf that should be an object; an empty one for anything else."""
+    return cast("JSONObject", value) if isinstance(value, dict) else {}
+
+
+def as_list(value: JSON) -> list[JSON]:
+    """A leaf that should be a list; an empty one for anything else."""
+    return cast("list[JSON]", value) if isinstance(value, list) else []
+
+
 def _opened(text: str | bytes) -> int:
     """How many containers the text opens; more, if it has brackets in strings."""
     if isinstance(text, str):

@@ -11,12 +11,10 @@ from llmstream.errors import ConfigError
 if TYPE_CHECKING:
     from llmstream.wire.codec import Codec
 
-_OTHERS = {"codec", "framing", "http", "sign"}
-
 
 def names() -> tuple[str, ...]:
     """The names of all dialects, in order."""
-    found = (module.name for module in iter_modules(__path__) if module.name not in _OTHERS)
+    found = (module.name for module in iter_modules(__path__) if module.ispkg and module.name != "framing")
     return tuple(sorted(name.replace("_", "-") for name in found))
 
 

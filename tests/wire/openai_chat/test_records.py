@@ -1,20 +1,11 @@
-"""Usage, citations, log probabilities and data URLs, both ways."""
+"""Usage and citations, both ways."""
 
 import pytest
 from hypothesis import given
 
-from llmstream import Attachment, Citation, Logprob, Usage
+from llmstream import Citation, Usage
 from llmstream.testing import strategies
-from llmstream.wire.openai_chat._records import (
-    annotation,
-    attachment_of,
-    citation_of,
-    data_url,
-    logprobs_of,
-    logprobs_record,
-    usage_of,
-    usage_record,
-)
+from llmstream.wire.openai_chat._records import annotation, citation_of, usage_of, usage_record
 
 TOTALS = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
 
@@ -95,41 +86,3 @@ def test_what_a_citation_has_no_field_for_is_kept_and_written_again(entry: dict)
 def test_citations_come_back():
     citation = Citation("u", "t", cited_text="c", start=0, end=2, provider="p")
     assert citation_of(annotation(citation, "p"), "p", spans=True) == citation
-
-
-@pytest.mark.parametrize(
-    "beside", [None, -0.5, [], {"tokens": ["a"]}, {"content": None}, {"content": [5, None]}]
-)
-def test_log_probabilities_of_another_form_are_passed_over(beside):
-    assert logprobs_of(beside) == ()
-
-
-def test_log_probabilities_tolerate_odd_leaves():
-    odd = {"token": 5, "logprob": "x", "bytes": [999], "top_logprobs": 5}
-    assert logprobs_of({"content": [odd]}) == (Logprob("", 0.0),)
-
-
-@pytest.mark.parametrize("refusal", [True, False])
-@given(strategies.logprobs())
-def test_log_probabilities_come_back(refusal: bool, logprob: Logprob):
-    assert logprobs_of(logprobs_record((logprob,), refusal=refusal)) == (logprob,)
-
-
-@pytest.mark.parametrize(
-    ("url", "attachment"),
-    [
-        ("data:image/png;base64,aGk=", Attachment("image/png", data=b"hi")),
-        ("data:;base64,", Attachment(None, data=b"")),
-        ("https://x.test/a", Attachment("image/*", url="https://x.test/a")),
-        ("data:image/png;base64,a", None),
-        ("data:image/png;base64,é", None),
-    ],
-)
-def test_links_and_data_urls_are_attachments(url: str, attachment: Attachment | None):
-    assert attachment_of(url) == attachment
-
-
-def test_data_urls_come_back():
-    attachment = Attachment("image/png", data=b"hi")
-    assert attachment_of(data_url(attachment)) == attachment
-    assert data_url(Attachment(None, data=b"")) == "data:;base64,"

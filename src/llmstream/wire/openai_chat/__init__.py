@@ -14,13 +14,13 @@ from llmstream.stage import Stage
 from llmstream.values.events import Event
 from llmstream.values.request import Request
 from llmstream.wire.codec import Ids
+from llmstream.wire.failures import http_failure
 from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
 from llmstream.wire.framing.select import select
 from llmstream.wire.http import HttpRequest, ResponseHead
 from llmstream.wire.openai_chat._names import DIALECT
 from llmstream.wire.openai_chat.decode import ChatDecoder
 from llmstream.wire.openai_chat.encode import encode_request
-from llmstream.wire.openai_chat.error import http_failure
 from llmstream.wire.openai_chat.quirks import Quirks as Quirks
 
 if TYPE_CHECKING:

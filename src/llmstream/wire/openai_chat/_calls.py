@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llmstream.errors import MalformedFrameError
-from llmstream.jsontext import JSON, JSONObject, dumps, loads_object
+from llmstream.jsontext import JSON, JSONObject, as_object, dumps, loads_object
 from llmstream.values.events import (
     Event,
     PartMetadata,
@@ -22,7 +22,7 @@ from llmstream.values.events import (
 from llmstream.wire.codec import Ids
 from llmstream.wire.openai_chat._names import EXECUTED, EXTRA, WIRE_ID
 from llmstream.wire.openai_chat._parts import Parts
-from llmstream.wire.openai_chat.frames import Call, Function, as_object
+from llmstream.wire.openai_chat.frames import Call, Function
 
 _NOTHING = Function()
 # What the old `function_call` is filed under: it has neither index nor id, and there is only one.

@@ -26,9 +26,10 @@ from llmstream.values.content import (
     ToolResultPart,
 )
 from llmstream.values.messages import CacheTime, Message
+from llmstream.wire.dataurl import b64, data_url
 from llmstream.wire.openai_chat._names import DETAIL, EXTRA, THINKING, WIRE_ID, cannot
 from llmstream.wire.openai_chat._parts import spoken_field
-from llmstream.wire.openai_chat._records import AUDIO_FORMATS, b64, data_url
+from llmstream.wire.openai_chat._records import AUDIO_FORMATS
 from llmstream.wire.openai_chat.quirks import Quirks
 
 _SHORT_ID = re.compile(r"[A-Za-z0-9]{9}")

@@ -1,14 +1,10 @@
-"""Usage, citations, log probabilities and data URLs: the wire's records and our values, both ways."""
+"""Usage and citations: the wire's records and our values, both ways."""
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode, b64encode
-
-from llmstream.jsontext import JSON, JSONObject
-from llmstream.values.content import Attachment, Citation, Logprob
+from llmstream.jsontext import JSON, JSONObject, as_object
+from llmstream.values.content import Citation
 from llmstream.values.usage import Usage
-from llmstream.wire.openai_chat.frames import as_list, as_object
 
 # Where a count may stand, in order of trust: a path into `usage`, from any vendor.
 _CACHED = (
@@ -142,66 +138,6 @@ def annotation(citation: Citation, provider: str) -> JSONObject:
         if value is not None:
             record[name] = value
     return {"type": "url_citation", "url_citation": record}
-
-
-def logprobs_of(logprobs: JSON) -> tuple[Logprob, ...]:
-    """Read what stands beside a delta; forms that are not OpenAI's are passed over."""
-    given = as_object(logprobs)
-    tokens = [*as_list(given.get("content")), *as_list(given.get("refusal"))]
-    return tuple(_logprob(as_object(token)) for token in tokens if isinstance(token, dict))
-
-
-def _logprob(token: JSONObject) -> Logprob:
-    number, listed = token.get("logprob"), token.get("bytes")
-    others = as_list(token.get("top_logprobs"))
-    return Logprob(
-        _text(token.get("token")) or "",
-        float(number) if isinstance(number, int | float) else 0.0,
-        bytes=_bytes(as_list(listed)) if isinstance(listed, list) else None,
-        top=tuple(_logprob(as_object(other)) for other in others if isinstance(other, dict)),
-    )
-
-
-def _bytes(numbers: list[JSON]) -> bytes | None:
-    try:
-        return bytes(numbers)
-    except (TypeError, ValueError):
-        return None
-
-
-def logprobs_record(logprobs: tuple[Logprob, ...], *, refusal: bool) -> JSONObject:
-    """Write what stands beside a delta."""
-    tokens = [{**_token(one), "top_logprobs": [_token(other) for other in one.top]} for one in logprobs]
-    return {"content": None, "refusal": tokens} if refusal else {"content": tokens, "refusal": None}
-
-
-def _token(one: Logprob) -> JSONObject:
-    return {
-        "token": one.token,
-        "logprob": one.logprob,
-        "bytes": None if one.bytes is None else list(one.bytes),
-    }
-
-
-def attachment_of(url: str) -> Attachment | None:
-    """Read a data URL or a link; None for base64 that is none."""
-    if not url.startswith("data:"):
-        return Attachment("image/*", url=url)
-    head, _, data = url[5:].partition(",")
-    try:
-        return Attachment(head.partition(";")[0] or None, data=b64decode(data, validate=True))
-    except (binascii.Error, ValueError):
-        return None
-
-
-def data_url(attachment: Attachment) -> str:
-    """Write an attachment's bytes as a data URL."""
-    return f"data:{attachment.media_type or ''};base64,{b64(attachment.data or b'')}"
-
-
-def b64(data: bytes) -> str:
-    """Base64 as text."""
-    return b64encode(data).decode("ascii")
 
 
 def _text(value: JSON) -> str | None:

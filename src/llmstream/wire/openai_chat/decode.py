@@ -19,26 +19,18 @@ from typing import TypeVar
 import msgspec
 
 from llmstream.errors import LLMStreamError, ProviderError, TruncatedStreamError, WireError
-from llmstream.jsontext import JSON, JSONError, JSONObject, loads
+from llmstream.jsontext import JSON, JSONError, JSONObject, as_list, as_object, loads
 from llmstream.values.events import Done, Event, FinishReason, ImageOut, Raw, TextDelta
 from llmstream.wire.codec import Ids, counter
+from llmstream.wire.dataurl import attachment_of
+from llmstream.wire.failures import failure
 from llmstream.wire.framing import Frame
+from llmstream.wire.logprobs import logprobs_of
 from llmstream.wire.openai_chat._calls import Calls
 from llmstream.wire.openai_chat._names import CHOICE_METADATA, DELTA_METADATA, FRAME_METADATA, finish_of
 from llmstream.wire.openai_chat._parts import Parts, detail_text
-from llmstream.wire.openai_chat._records import attachment_of, citation_of, logprobs_of, usage_of
-from llmstream.wire.openai_chat.error import failure
-from llmstream.wire.openai_chat.frames import (
-    Choice,
-    Chunk,
-    Delta,
-    as_list,
-    as_object,
-    chunk_from,
-    chunk_of,
-    malformed,
-    reread,
-)
+from llmstream.wire.openai_chat._records import citation_of, usage_of
+from llmstream.wire.openai_chat.frames import Choice, Chunk, Delta, chunk_from, chunk_of, malformed, reread
 from llmstream.wire.openai_chat.quirks import Quirks
 
 _ErrorT = TypeVar("_ErrorT", bound=LLMStreamError)

@@ -6,12 +6,10 @@ narrow them. Fields that no struct names are skipped by the parser and cost noth
 
 from __future__ import annotations
 
-from typing import cast
-
 import msgspec
 
 from llmstream.errors import MalformedFrameError, TruncatedStreamError, WireError
-from llmstream.jsontext import JSON, JSONError, JSONObject, loads
+from llmstream.jsontext import JSON, JSONError, loads
 
 EXCERPT = 200
 
@@ -85,16 +83,6 @@ class Chunk(msgspec.Struct, gc=False):
     timings: JSON = None
     time_info: JSON = None
     copilot_usage: JSON = None
-
-
-def as_object(value: JSON) -> JSONObject:
-    """A leaf that should be an object; an empty one for anything else."""
-    return cast("JSONObject", value) if isinstance(value, dict) else {}
-
-
-def as_list(value: JSON) -> list[JSON]:
-    """A leaf that should be a list; an empty one for anything else."""
-    return cast("list[JSON]", value) if isinstance(value, list) else []
 
 
 chunk_of = msgspec.json.Decoder(Chunk).decode

@@ -8,7 +8,7 @@ from typing import cast
 
 from llmstream.jsontext import JSON, JSONObject, dump_bytes
 from llmstream.values.events import Done, Event
-from llmstream.wire.openai_chat._records import b64
+from llmstream.wire.dataurl import b64
 from llmstream.wire.openai_chat.server.frames import FrameWriter
 
 

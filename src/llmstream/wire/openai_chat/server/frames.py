@@ -6,7 +6,7 @@ from typing import TypeGuard
 
 import attrs
 
-from llmstream.jsontext import JSON, JSONObject, dumps, loads_object
+from llmstream.jsontext import JSON, JSONObject, as_object, dumps, loads_object
 from llmstream.values.content import Attachment
 from llmstream.values.events import (
     AudioDelta,
@@ -23,6 +23,8 @@ from llmstream.values.events import (
     ToolCallStart,
     ToolResultOut,
 )
+from llmstream.wire.dataurl import b64, data_url
+from llmstream.wire.logprobs import logprobs_record
 from llmstream.wire.openai_chat._names import (
     CHOICE_METADATA,
     DELTA_METADATA,
@@ -36,8 +38,7 @@ from llmstream.wire.openai_chat._names import (
     finish_of,
 )
 from llmstream.wire.openai_chat._parts import spoken_field
-from llmstream.wire.openai_chat._records import annotation, b64, data_url, logprobs_record, usage_record
-from llmstream.wire.openai_chat.frames import as_object
+from llmstream.wire.openai_chat._records import annotation, usage_record
 from llmstream.wire.openai_chat.quirks import Quirks
 
 

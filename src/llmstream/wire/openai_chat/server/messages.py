@@ -19,9 +19,10 @@ from llmstream.values.content import (
     ToolResultPart,
 )
 from llmstream.values.messages import CacheTime, Message
+from llmstream.wire.dataurl import attachment_of
 from llmstream.wire.openai_chat._names import DETAIL, EXTRA, THINKING
 from llmstream.wire.openai_chat._parts import detail_text
-from llmstream.wire.openai_chat._records import AUDIO_FORMATS, attachment_of
+from llmstream.wire.openai_chat._records import AUDIO_FORMATS
 from llmstream.wire.openai_chat.server.fields import Fields, bad
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")

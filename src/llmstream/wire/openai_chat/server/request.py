@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, cast, get_args
 
 from llmstream.errors import InvalidRequestError
-from llmstream.jsontext import JSON, JSONError, JSONObject, loads, loads_object
+from llmstream.jsontext import JSON, JSONError, JSONObject, as_object, loads, loads_object
 from llmstream.values.messages import CacheTime
 from llmstream.values.request import (
     AnyTool,
@@ -19,7 +19,6 @@ from llmstream.values.request import (
 )
 from llmstream.wire.http import HttpRequest
 from llmstream.wire.openai_chat.encode import PLAIN, WEB_SEARCH
-from llmstream.wire.openai_chat.frames import as_object
 from llmstream.wire.openai_chat.quirks import Quirks
 from llmstream.wire.openai_chat.server.fields import Fields, bad
 from llmstream.wire.openai_chat.server.messages import MessageReader

@@ -17,9 +17,9 @@ from llmstream import (
     RateLimitError,
     ServerError,
 )
+from llmstream.wire.failures import failure
 from llmstream.wire.http import ResponseHead
 from llmstream.wire.openai_chat import CODEC
-from llmstream.wire.openai_chat.error import failure
 
 
 def refusal(status: int, body, **headers: str) -> ProviderError:

@@ -1,4 +1,4 @@
-"""Refusals of the wire, in the many shapes of its vendors, as typed errors.
+"""Refusals as JSON, in the many shapes of the vendors, as typed errors.
 
 https://platform.openai.com/docs/guides/error-codes
 
@@ -27,9 +27,8 @@ from llmstream.errors import (
     RateLimitError,
     ServerError,
 )
-from llmstream.jsontext import JSON, JSONError, JSONObject, dumps, loads
+from llmstream.jsontext import JSON, JSONError, JSONObject, as_list, as_object, dumps, loads
 from llmstream.wire.http import ResponseHead
-from llmstream.wire.openai_chat.frames import as_list, as_object
 
 MAX_BODY = 64 * 1024
 MAX_MESSAGE = 2000
