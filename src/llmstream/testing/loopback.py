@@ -27,6 +27,8 @@ from llmstream.jsontext import JSON, loads
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_UNREAD_BYTES = 64 * 1024 * 1024
+# On a machine that stood still, a limit runs out together with what it waited for.
+LATE_TURNS = 5
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _GONE = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, ssl.SSLError)
@@ -307,6 +309,8 @@ class Server:
         with anyio.move_on_after(timeout):
             for peer in self._peers:
                 await peer.gone.wait()
+        for _ in range(LATE_TURNS if self.open_connections else 0):
+            await anyio.wait_all_tasks_blocked()
         if self.open_connections:
             raise TimeoutError(f"{self.open_connections} connections are open after {timeout} s")
 
