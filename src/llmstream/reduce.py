@@ -203,6 +203,10 @@ _SlotT = TypeVar("_SlotT", _Text, _Reasoning, _File)
 _EMPTY: dict[PartKind, Callable[[], _Slot]] = {"text": _Text, "reasoning": _Reasoning, "attachment": _File}
 
 
+def _nowhere(text: str, /) -> None:
+    """Before the first text there is no part to lengthen."""
+
+
 class Fold:
     """A fold in place: `add` events, ask for the `response` at any time."""
 
@@ -228,6 +232,21 @@ class Fold:
             self._args(cast("ToolCallArgsDelta", event))
         else:
             self._table[kind](self, event)
+
+    def extend(self, events: Iterable[Event]) -> None:
+        """Take events as `add` does, at half its price where text follows text.
+
+        Raises:
+            WireError: when an event breaks the grammar; those before it are taken.
+        """
+        index, append = -1, _nowhere
+        for event in events:
+            if type(event) is TextDelta and event.index == index and not (event.logprobs or event.refusal):
+                append(event.text)
+                continue
+            self.add(event)
+            if type(event) is TextDelta:
+                index, append = event.index, cast("_Text", self._slots[event.index]).pieces.append
 
     def response(self, *, request: Request | None = None, state: State | None = None) -> Response:
         """The Response so far; `state` is by default complete if Done came, else incomplete."""
@@ -411,6 +430,5 @@ def reduce(events: Iterable[Event], /) -> Response:
         WireError: when the events break the grammar.
     """
     fold = Fold()
-    for event in events:
-        fold.add(event)
+    fold.extend(events)
     return fold.response()

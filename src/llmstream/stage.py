@@ -38,10 +38,17 @@ class Pipe(Generic[A, B, C]):
         self._first = first
         self._second = second
 
-    def feed(self, item: A, /) -> Iterator[C]:
+    def feed(self, item: A, /) -> Iterable[C]:
         """Feed the first stage and pass on what the second makes of it."""
+        middles = self._first.feed(item)
+        if type(middles) is tuple and len(middles) == 1:
+            # A live stream is read a token at a time.
+            return self._second.feed(middles[0])
+        return self._each(middles)
+
+    def _each(self, middles: Iterable[B]) -> Iterator[C]:
         second = self._second.feed
-        for middle in self._first.feed(item):
+        for middle in middles:
             yield from second(middle)
 
     def feed_eof(self) -> Iterator[C]:

@@ -1,3 +1,4 @@
+import pickle
 from typing import get_args
 
 import attrs
@@ -24,6 +25,7 @@ from llmstream.values.events import (
     ToolProgress,
     ToolResultOut,
     UnknownEvent,
+    text_delta,
 )
 
 IMAGE = Attachment("image/png", data=b"x")
@@ -50,7 +52,11 @@ LEAST = [
 
 
 def test_the_union_has_every_event_of_the_module():
-    records = {cls for cls in vars(events).values() if attrs.has(cls) and cls.__module__ == events.__name__}
+    records = {
+        cls
+        for cls in vars(events).values()
+        if attrs.has(cls) and cls.__module__ == events.__name__ and cls.__name__[0] != "_"
+    }
     assert records == set(get_args(Event))
 
 
@@ -95,3 +101,11 @@ def test_the_text_of_an_unknown_event_is_not_its_content():
     event = UnknownEvent("x", {"type": "x"}, text=b'{ "type": "x" }')
     assert event == UnknownEvent("x", {"type": "x"})
     assert "{ " not in repr(event)
+
+
+def test_a_text_delta_of_text_alone_is_any_other_text_delta():
+    made = text_delta(1, "a")
+    assert (type(made), made, hash(made)) == (TextDelta, TextDelta(1, "a"), hash(TextDelta(1, "a")))
+    assert attrs.evolve(made, text="b") == pickle.loads(pickle.dumps(text_delta(1, "b"))) == TextDelta(1, "b")
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        made.text = "b"

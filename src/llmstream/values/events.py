@@ -6,7 +6,8 @@ and fixes its kind; indices appear in the order 0, 1, 2, …; `Done` comes once,
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Callable
+from typing import Literal, TypeAlias, cast
 
 import attrs
 
@@ -20,7 +21,8 @@ FinishReason: TypeAlias = Literal[
 PartKind: TypeAlias = Literal["text", "reasoning", "tool_call", "tool_result", "attachment", "opaque"]
 
 
-@attrs.frozen
+# Without weak references its layout is that of `_Unfrozen`.
+@attrs.frozen(weakref_slot=False)
 class TextDelta:
     """More visible text."""
 
@@ -28,6 +30,27 @@ class TextDelta:
     text: str
     logprobs: tuple[Logprob, ...] = ()
     refusal: bool = False
+
+
+@attrs.define(init=False, eq=False, weakref_slot=False)
+class _Unfrozen:
+    """A TextDelta before it is frozen: its fields can be set at half the price of going around the lock."""
+
+    index: int
+    text: str
+    logprobs: tuple[Logprob, ...]
+    refusal: bool
+
+    def __init__(self, index: int, text: str, /) -> None:
+        self.index = index
+        self.text = text
+        self.logprobs = ()
+        self.refusal = False
+        self.__class__ = TextDelta  # type: ignore[assignment]
+
+
+text_delta = cast("Callable[[int, str], TextDelta]", _Unfrozen)
+"""Make a TextDelta of nothing but text, as decoders do for each token, in half the time."""
 
 
 @attrs.frozen

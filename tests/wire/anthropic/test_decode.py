@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmstream import (
     CitationOut,
@@ -659,3 +661,35 @@ def test_the_laws_hold_for_a_stream_of_every_kind_of_block() -> None:
 
 def test_work_grows_with_the_stream() -> None:
     laws.linear(CODEC, body_of_size)
+
+
+# The short way through the deltas of blocks, and the long way.
+
+BLOCKS = st.sampled_from(
+    [
+        {"type": "text", "text": ""},
+        {"type": "thinking", "thinking": ""},
+        {"type": "tool_use", "id": "t", "name": "f", "input": {}},
+        {"type": "odd"},
+    ]
+)
+LEAVES = st.sampled_from([None, "", "a", '{"a":1}', 5, []])
+DELTA_TYPES = st.sampled_from(["text_delta", "thinking_delta", "signature_delta", "input_json_delta", "odd"])
+FIELDS = dict.fromkeys(("text", "thinking", "signature", "partial_json", "odd"), LEAVES)
+DELTAS = st.fixed_dictionaries({"type": DELTA_TYPES}, optional=FIELDS)
+INDICES = st.integers(0, 2)
+FRAMES = st.one_of(
+    st.builds(dict, type=st.just("content_block_start"), index=INDICES, content_block=BLOCKS),
+    st.builds(dict, type=st.just("content_block_delta"), index=INDICES, delta=DELTAS),
+    st.builds(dict, type=st.just("content_block_delta"), index=INDICES, delta=DELTAS),
+    st.builds(dict, type=st.just("content_block_stop"), index=INDICES),
+)
+
+
+@given(st.lists(FRAMES, max_size=12))
+def test_the_short_way_gives_what_the_long_way_gives(frames: list[dict]) -> None:
+    events, error = stream(START, *frames, ends(), STOP)
+    # The provider's own events are wanted, and those are given on the long way only.
+    slowly, slow_error = stream(START, *frames, ends(), STOP, raw=True)
+    assert events == [event for event in slowly if not isinstance(event, Raw)]
+    assert repr(error) == repr(slow_error)

@@ -730,3 +730,58 @@ def test_calls_end_in_the_order_of_their_parts():
     events = events_of(nameless, other, named, STOP)
     assert [event.name for event in events if isinstance(event, ToolCallStart)] == ["f", "g"]
     assert [event.index for event in events if isinstance(event, ToolCallEnd)] == [0, 1]
+
+
+# The short way through a frame that only lengthens the text, and the long way.
+
+LEAVES = st.sampled_from([None, "", "a", "stop", 0, 1, [], ["x"], {}, {"text": "t"}])
+DELTAS = st.fixed_dictionaries(
+    {},
+    optional={
+        "content": LEAVES,
+        "role": LEAVES,
+        "refusal": LEAVES,
+        "reasoning": LEAVES,
+        "reasoning_details": LEAVES,
+        "tool_calls": st.sampled_from([None, [], [{"index": 0, "id": "c", "function": {"name": "f"}}]]),
+        "annotations": LEAVES,
+        "audio": st.sampled_from([None, {"transcript": "t"}]),
+        "odd": LEAVES,
+    },
+)
+CHOICES = st.fixed_dictionaries(
+    {"delta": DELTAS},
+    optional={
+        "index": st.sampled_from([0, 1, None]),
+        "logprobs": st.sampled_from([None, {"content": [{"token": "a", "logprob": -1.0}]}]),
+        "finish_reason": st.sampled_from([None, "", "stop"]),
+        "odd": LEAVES,
+    },
+)
+CHUNKS = st.fixed_dictionaries(
+    {"choices": st.lists(CHOICES, min_size=1, max_size=2)},
+    optional={
+        "id": LEAVES,
+        "model": LEAVES,
+        "usage": st.sampled_from([None, {"prompt_tokens": 1, "completion_tokens": 2}]),
+        "error": st.sampled_from([None, {"message": "no"}]),
+        "service_tier": LEAVES,
+        "odd": LEAVES,
+    },
+)
+WORDS = st.builds(chunk, st.builds(dict, content=st.text(max_size=3)))
+
+
+@given(st.lists(st.one_of(WORDS, WORDS, CHUNKS), max_size=12))
+def test_the_short_way_gives_what_the_long_way_gives(chunks: list[dict]):
+    events, error = stream(*chunks)
+    # The provider's own events are wanted, and those are given on the long way only.
+    slowly, slow_error = stream(*chunks, raw=True)
+    assert events == [event for event in slowly if not isinstance(event, Raw)]
+    assert repr(error) == repr(slow_error)
+
+
+def test_the_short_way_is_left_where_a_vendor_never_fits_it():
+    odd = [chunk({"content": "a", "odd": 1}) for _ in range(10)]
+    events, error = stream(*odd, chunk({"content": "b"}), chunk(finish="stop"))
+    assert ("".join(event.text for event in events[:-1]), error) == ("a" * 10 + "b", None)

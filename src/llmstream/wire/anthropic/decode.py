@@ -34,6 +34,7 @@ from llmstream.values.events import (
     ToolCallEnd,
     ToolCallStart,
     ToolResultOut,
+    text_delta,
 )
 from llmstream.values.usage import Usage
 from llmstream.wire.anthropic.blocks import (
@@ -125,7 +126,7 @@ class Decoder:
                     if not delta.text:
                         return ()
                     index = block.index if block.index >= 0 else self._at(block)
-                    return (TextDelta(index, delta.text),)
+                    return (text_delta(index, delta.text),)
                 if kind == "call" and type == "input_json_delta":
                     return self._arguments(block, delta.partial_json)
                 if kind == "thinking" and type == "thinking_delta":

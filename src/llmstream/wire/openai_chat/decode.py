@@ -20,7 +20,7 @@ import msgspec
 
 from llmstream.errors import LLMStreamError, ProviderError, TruncatedStreamError, WireError
 from llmstream.jsontext import JSON, JSONError, JSONObject, as_list, as_object, loads
-from llmstream.values.events import Done, Event, FinishReason, ImageOut, Raw, TextDelta
+from llmstream.values.events import Done, Event, FinishReason, ImageOut, Raw, text_delta
 from llmstream.wire.codec import Ids, counter
 from llmstream.wire.dataurl import attachment_of
 from llmstream.wire.failures import failure
@@ -30,8 +30,20 @@ from llmstream.wire.openai_chat._calls import Calls
 from llmstream.wire.openai_chat._names import CHOICE_METADATA, DELTA_METADATA, FRAME_METADATA, finish_of
 from llmstream.wire.openai_chat._parts import Parts, detail_text
 from llmstream.wire.openai_chat._records import citation_of, usage_of
-from llmstream.wire.openai_chat.frames import Choice, Chunk, Delta, chunk_from, chunk_of, malformed, reread
+from llmstream.wire.openai_chat.frames import (
+    Choice,
+    Chunk,
+    Delta,
+    PlainChunk,
+    chunk_from,
+    chunk_of,
+    malformed,
+    plain_chunk_of,
+    reread,
+)
 from llmstream.wire.openai_chat.quirks import Quirks
+
+_PLAIN_TRIES = 3
 
 _ErrorT = TypeVar("_ErrorT", bound=LLMStreamError)
 
@@ -61,6 +73,8 @@ class ChatDecoder:
         self._metadata: JSONObject = {}
         self._cited = 0
         self._begun = False
+        # How often in a row the short way may still fail before it is given up.
+        self._plain = 0
         self._refused = False
         self._whole = False
         self._ended = False
@@ -69,6 +83,13 @@ class ChatDecoder:
         """Take one frame."""
         self._number += 1
         self._text = frame.data
+        if self._plain and self._parts.kind == "text" and frame.event != "error":
+            try:
+                plain = plain_chunk_of(frame.data)
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                self._plain -= 1
+            else:
+                return self._more(plain)
         try:
             chunk = chunk_of(frame.data)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -76,6 +97,14 @@ class ChatDecoder:
         if self._raw or frame.event == "error":
             return self._slow(frame, chunk)
         return self.chunk(chunk)
+
+    def _more(self, plain: PlainChunk) -> Iterable[Event]:
+        """Take a frame that lengthens the text: `chunk` would give the same, at twice the price."""
+        self._plain = _PLAIN_TRIES
+        self._id = plain.id or self._id
+        self._model = plain.model or self._model
+        content = plain.choices[0].delta.content
+        return (text_delta(self._parts.index, content),) if content else ()
 
     def feed_eof(self) -> Iterable[Event]:
         """Say that the body has ended."""
@@ -152,7 +181,7 @@ class ChatDecoder:
                 self._spoken(delta, choice.logprobs, out)
             elif content:
                 # Nearly all frames are this one: more of the text that is open.
-                out.append(TextDelta(parts.index, content))
+                out.append(text_delta(parts.index, content))
             if (
                 delta.annotations
                 or delta.images
@@ -167,7 +196,7 @@ class ChatDecoder:
         if finish:
             if not isinstance(finish, str):
                 raise self._malformed("the finish reason is no string")
-            self._finish = finish
+            self._finish, self._plain = finish, 0
             self._close(out)
 
     def _reasoning(self, delta: Delta, out: list[Event]) -> None:
@@ -270,7 +299,8 @@ class ChatDecoder:
                 self._metadata[name] = value
         usages = [chunk.usage]
         if choice is not None:
-            self._begun = True
+            if not self._begun:
+                self._begun, self._plain = True, 0 if self._raw else _PLAIN_TRIES
             for name in CHOICE_METADATA:
                 if value := getattr(choice, name):
                     self._metadata[name] = value

@@ -6,6 +6,8 @@ narrow them. Fields that no struct names are skipped by the parser and cost noth
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import msgspec
 
 from llmstream.errors import MalformedFrameError, TruncatedStreamError, WireError
@@ -86,6 +88,59 @@ class Chunk(msgspec.Struct, gc=False):
 
 
 chunk_of = msgspec.json.Decoder(Chunk).decode
+
+_Nothing: TypeAlias = tuple[()] | None
+
+
+class PlainDelta(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A delta of visible text and nothing else."""
+
+    content: str
+    role: JSON = None
+    refusal: None = None
+    reasoning_content: None = None
+    reasoning: None = None
+    reasoning_details: _Nothing = None
+    tool_calls: _Nothing = None
+    function_call: None = None
+    annotations: _Nothing = None
+    images: _Nothing = None
+    audio: None = None
+
+
+class PlainChoice(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A choice that goes on."""
+
+    delta: PlainDelta
+    index: Literal[0] = 0
+    logprobs: None = None
+    finish_reason: None = None
+    native_finish_reason: None = None
+    stop_reason: None = None
+    content_filter_results: JSON = None
+
+
+class PlainChunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A frame that lengthens the text: what nearly all of a stream is, read in half the time of a Chunk.
+
+    A field that is not named here, or a value where nothing is expected, makes a frame none of these.
+    """
+
+    choices: tuple[PlainChoice]
+    id: str | None = None
+    object: JSON = None
+    created: JSON = None
+    model: str | None = None
+    provider: JSON = None
+    service_tier: JSON = None
+    system_fingerprint: JSON = None
+    usage: None = None
+    error: None = None
+    obfuscation: JSON = None
+    p: JSON = None
+
+
+plain_chunk_of = msgspec.json.Decoder(PlainChunk).decode
 
 
 def chunk_from(value: JSON, text: str, number: int) -> Chunk:
