@@ -38,10 +38,10 @@ def test_first_event_runs_from_the_start_until_progress() -> None:
     clocks = Clocks(Timeouts(first_event=5, stall=3), time)
     assert clocks.deadline == 105
     time.now = 104
-    clocks.saw([TextDelta(0, "")])
+    clocks.read(b"x", [TextDelta(0, "")])
     assert clocks.deadline == 105
     assert clocks.exceeded().clock == "first_event"
-    clocks.saw([TextDelta(0, "a")])
+    clocks.read(b"x", [TextDelta(0, ""), TextDelta(0, "a")])
     assert clocks.deadline == 107
     error = clocks.exceeded()
     assert (error.clock, error.seconds) == ("stall", 3)
@@ -52,11 +52,14 @@ def test_bytes_feed_liveness_and_not_progress() -> None:
     time = Time()
     clocks = Clocks(Timeouts(first_event=50, liveness=2), time)
     time.now = 101.5
-    clocks.received()
+    clocks.read(b": ping", [])
     assert clocks.deadline == 103.5
     assert clocks.exceeded().clock == "liveness"
+    time.now = 102.5
+    clocks.read(b"", [])
+    assert clocks.deadline == 103.5
     time.now = 149
-    clocks.received()
+    clocks.read(b": ping", [])
     assert clocks.deadline == 150
 
 
@@ -64,10 +67,22 @@ def test_total_is_never_moved() -> None:
     time = Time()
     clocks = Clocks(Timeouts(first_event=9, stall=9, total=10), time)
     time.now = 108
-    clocks.received()
-    clocks.saw([TextDelta(0, "a")])
+    clocks.read(b"x", [TextDelta(0, "a")])
+    time.now = 109
+    clocks.resume()
     assert clocks.deadline == 110
     assert clocks.exceeded().clock == "total"
+
+
+def test_the_time_that_the_consumer_takes_is_not_the_peers() -> None:
+    time = Time()
+    clocks = Clocks(Timeouts(first_event=5, stall=3, liveness=2), time)
+    time.now = 101
+    clocks.read(b"x", [TextDelta(0, "a")])
+    assert clocks.deadline == 103
+    time.now = 161
+    clocks.resume()
+    assert clocks.deadline == 163
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from llmstream import (
     WireError,
     user,
 )
-from llmstream.model.stream import EventStream
+from llmstream.model.stream import EventStream, Source
 from llmstream.reduce import Fold
 from llmstream.testing import clock
 from llmstream.testing.fakes import Pause, ScriptedModel
@@ -199,7 +199,7 @@ async def test_times_are_noted() -> None:
     ticks = iter([100.0, 101.5, 104.0])
     model = ScriptedModel([HELLO])
     stream = EventStream(
-        model.batches,
+        Source(model.batches),
         Request("m"),
         wrap=lambda response: response,
         now=lambda: next(ticks),
@@ -215,7 +215,7 @@ async def test_a_request_is_made_ready_when_it_is_sent() -> None:
         return Request("ready", request.messages)
 
     model = ScriptedModel([HELLO])
-    stream = EventStream(model.batches, Request("m"), wrap=lambda response: response, prepare=prepare)
+    stream = EventStream(Source(model.batches, prepare=prepare), Request("m"), wrap=lambda response: response)
     assert stream.request == Request("m")
     response = await stream
     assert stream.request == response.request == model.requests[0] == Request("ready")

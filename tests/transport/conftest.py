@@ -1,4 +1,4 @@
-"""Clients of both HTTP libraries."""
+"""Clients of both HTTP libraries, and none."""
 
 from collections.abc import AsyncIterator
 from importlib import import_module
@@ -13,7 +13,11 @@ def library(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture
-async def client(library: str) -> AsyncIterator[AsyncClientLike]:
-    async with import_module(library).AsyncClient(verify=False) as client:
-        yield client
+@pytest.fixture(params=["direct", "httpx", "httpx2"])
+async def client(request: pytest.FixtureRequest) -> AsyncIterator[AsyncClientLike | None]:
+    """None stands for our own connections without a library."""
+    if request.param == "direct":
+        yield None
+    else:
+        async with import_module(request.param).AsyncClient(verify=False) as client:
+            yield client

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from math import inf
 
 from llmstream.client.timeouts import Timeouts
@@ -24,7 +24,12 @@ class Clocks:
 
     `total` and `first_event` run from the start, `stall` from the last progress, `liveness` from the
     last byte. While the consumer holds what was given to it, all but `total` stand still.
+
+    Attributes:
+        deadline: when the first of the clocks runs out.
     """
+
+    __slots__ = ("_begun", "_bytes", "_held", "_now", "_progress", "_timeouts", "_total", "deadline")
 
     def __init__(self, timeouts: Timeouts, now: Callable[[], float]) -> None:
         self._timeouts = timeouts
@@ -35,37 +40,25 @@ class Clocks:
         self._bytes = _after(start, timeouts.liveness)
         self._begun = False
         self._held = start
+        self.deadline = min(self._total, self._progress, self._bytes)
 
-    @property
-    def deadline(self) -> float:
-        """When the first of the clocks runs out."""
-        return min(self._total, self._progress, self._bytes)
-
-    def left(self) -> float | None:
-        """How many seconds may still be waited; None is no limit."""
-        deadline = self.deadline
-        return None if deadline == inf else max(deadline - self._now(), 0.0)
-
-    def received(self) -> None:
-        """Note that bytes came."""
-        if self._timeouts.liveness is not None:
-            self._bytes = _after(self._now(), self._timeouts.liveness)
-
-    def saw(self, events: Iterable[Event]) -> None:
-        """Note the events that came; only progress counts (law 11)."""
-        if any(map(is_progress, events)):
+    def read(self, chunk: bytes, events: Sequence[Event]) -> None:
+        """Note what a read brought: bytes, and events of which only progress counts (law 11)."""
+        self._held = now = self._now()
+        if chunk:
+            self._bytes = _after(now, self._timeouts.liveness)
+        # Nearly always the first says it.
+        if events and (is_progress(events[0]) or any(map(is_progress, events))):
             self._begun = True
-            self._progress = _after(self._now(), self._timeouts.stall)
-
-    def hold(self) -> None:
-        """Note that the consumer was given something: its own time is not the peer's."""
-        self._held = self._now()
+            self._progress = _after(now, self._timeouts.stall)
+        self.deadline = min(self._total, self._progress, self._bytes)
 
     def resume(self) -> None:
-        """Note that the consumer wants more."""
+        """Note that the consumer wants more: since the last read the time was his own."""
         seconds = self._now() - self._held
         self._progress += seconds
         self._bytes += seconds
+        self.deadline = min(self._total, self._progress, self._bytes)
 
     def exceeded(self, phase: Phase = "stream") -> TimeoutExceeded:
         """The error for the clock that ran out."""

@@ -7,9 +7,8 @@ Done is given last and by itself, when the connection is free again.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -20,9 +19,7 @@ from llmstream.client.timeouts import Timeouts
 from llmstream.errors import (
     ConnectionLost,
     LLMStreamError,
-    Phase,
     ProviderError,
-    TimeoutExceeded,
     UnexpectedContentError,
     WireError,
 )
@@ -32,10 +29,9 @@ from llmstream.values.events import Done, Event
 from llmstream.wire.codec import Codec, Ids
 from llmstream.wire.framing import MAX_FRAME_BYTES
 
-T = TypeVar("T")
-
 MAX_ERROR_BODY = 64 * 1024
 _ERROR_BODY_SECONDS = 10.0
+_NOT_LOST: LLMStreamError | None = None
 # The end of the body comes with the last frame; a peer that leaves it open is not waited for.
 _END_SECONDS = 0.1
 
@@ -65,90 +61,124 @@ async def events(call: Call, /) -> AsyncGenerator[Event, None]:
                 yield event  # noqa: ASYNC119 - aclosing is the cleanup
 
 
-async def batches(call: Call, /) -> AsyncGenerator[list[Event], None]:
+class Line:
+    """What a call waits for now, so that another task can end the wait.
+
+    It stands in for a cancel scope around each read, which costs as much as all else of a read.
+    """
+
+    __slots__ = ("_exchange", "_scope", "cut")
+
+    def __init__(self) -> None:
+        self._exchange: Exchange | None = None
+        self._scope: anyio.CancelScope | None = None
+        self.cut = False
+
+    def interrupt(self) -> None:
+        """End the wait: the call fails, with whatever error."""
+        self.cut = True
+        if self._scope is not None:
+            self._scope.cancel()
+        if self._exchange is not None:
+            self._exchange.interrupt()
+
+    async def opened(self, clocks: Clocks, wait: Callable[[], Awaitable[Exchange]]) -> Exchange:
+        """Wait for the exchange, as long as the clocks allow.
+
+        Raises:
+            TimeoutExceeded: when the time is over.
+            ConnectionLost: when the wait was ended.
+        """
+        with anyio.CancelScope(deadline=clocks.deadline) as self._scope:
+            self._exchange = await wait()
+        self._scope = None
+        if self._exchange is not None:
+            return self._exchange
+        raise ConnectionLost("the call was closed") if self.cut else clocks.exceeded("headers")
+
+
+async def batches(call: Call, line: Line | None = None, /) -> AsyncGenerator[list[Event], None]:
     """The events of one call, in the lists that single reads brought.
 
     Raises:
         LLMStreamError: whatever ended the call before its answer was complete.
     """
-    try:
-        async with aclosing(_answer(call)) as source:
-            async for batch in source:
-                yield batch  # noqa: ASYNC119 - aclosing is the cleanup
-    except LLMStreamError as error:
-        if _conceal(error, call.http):
-            # The frames below know what the peer said.
-            raise error.with_traceback(None) from error.__cause__
-        raise
-
-
-async def _answer(call: Call) -> AsyncGenerator[list[Event], None]:
     clocks = Clocks(call.timeouts, _time())
-    end: list[Event] = []
-    exchange = await _within(clocks, lambda: call.transport.open(call.http), "headers")
+    exchange: Exchange | None = None
     try:
+        exchange = await (line or Line()).opened(clocks, lambda: call.transport.open(call.http))
         await _refuse(call, exchange, clocks)
-        pipe = Pipe(
-            call.codec.framer(exchange.head, max_frame_bytes=call.max_frame_bytes),
-            call.codec.decoder(exchange.head, ids=call.ids, raw=call.raw),
-        )
-        while not end:
-            chunk, lost = await _read(clocks, exchange)
-            batch, failure = _collect(pipe.feed(chunk) if chunk else pipe.feed_eof())
-            clocks.saw(batch)
-            if batch and type(batch[-1]) is Done:
-                end = [batch.pop()]
+        answer = _Answer(call, exchange)
+        while answer.done is None:
+            chunk, lost = b"", _NOT_LOST
+            try:
+                chunk = await exchange.read(clocks.deadline)
+            except TimeoutError:
+                lost = clocks.exceeded()
+            except ConnectionLost as error:
+                lost = error
+            batch = answer.take(chunk, lost)
+            clocks.read(chunk, batch)
             if batch:
-                clocks.hold()
                 yield batch
                 clocks.resume()
-            if lost is not None and (failure is None or isinstance(failure, WireError)):
-                failure = lost
             # What follows Done, be it a failure, is no part of the answer, wherever the bytes were cut.
-            if failure is not None and not end:
-                raise failure
+            if answer.failure is not None and answer.done is None:
+                raise answer.failure
             if not chunk:
                 break
         else:
             await _run_out(exchange)
-    finally:
-        await exchange.aclose()
-    if end:
-        yield end
-
-
-def _collect(out: Iterable[Event]) -> tuple[list[Event], LLMStreamError | None]:
-    """What a stage gives, and the failure that ended it: what came before a failure is delivered first."""
-    batch: list[Event] = []
-    try:
-        batch.extend(out)
     except LLMStreamError as error:
-        return batch, error
-    return batch, None
+        if _conceal(error, call.http):
+            # The frames below know what the peer said, and so does this one.
+            chunk = b""
+            raise error.with_traceback(None) from error.__cause__
+        raise
+    finally:
+        if exchange is not None:
+            await exchange.aclose()
+    if answer.done is not None:
+        yield [answer.done]
 
 
-async def _read(clocks: Clocks, exchange: Exchange) -> tuple[bytes, ConnectionLost | TimeoutExceeded | None]:
-    """The next bytes; a peer that is lost or silent reads as the end: the answer may be complete."""
-    try:
-        chunk = await exchange.read(clocks.left())
-    except TimeoutError:
-        return b"", clocks.exceeded("stream")
-    except ConnectionLost as error:
-        return b"", error
-    clocks.received()
-    return chunk, None
+class _Answer:
+    """What the bytes of a body say.
+
+    Attributes:
+        done: the end of the answer, once it has come; it is given when the connection is free again.
+        failure: what ended the body instead; what came before it is delivered first.
+    """
+
+    __slots__ = ("_pipe", "done", "failure")
+
+    def __init__(self, call: Call, exchange: Exchange) -> None:
+        self._pipe = Pipe(
+            call.codec.framer(exchange.head, max_frame_bytes=call.max_frame_bytes),
+            call.codec.decoder(exchange.head, ids=call.ids, raw=call.raw),
+        )
+        self.done: Done | None = None
+        self.failure: LLMStreamError | None = None
+
+    def take(self, chunk: bytes, lost: LLMStreamError | None) -> list[Event]:
+        """The events that bytes bring; a peer that is lost or silent reads as the end of the body."""
+        batch: list[Event] = []
+        try:
+            batch.extend(self._pipe.feed(chunk) if chunk else self._pipe.feed_eof())
+        except LLMStreamError as error:
+            self.failure = error
+        if lost is not None and (self.failure is None or isinstance(self.failure, WireError)):
+            self.failure = lost
+        if batch and type(last := batch[-1]) is Done:
+            self.done = last
+            batch.pop()
+        return batch
 
 
 def _time() -> Callable[[], float]:
     """The event loop's clock: asked of the loop itself where it has one, at a tenth of the price."""
     tell: Callable[[], float] | None = getattr(anyio.lowlevel.current_token().native_token, "time", None)
     return tell or anyio.current_time
-
-
-async def _within(clocks: Clocks, wait: Callable[[], Awaitable[T]], phase: Phase) -> T:
-    with anyio.CancelScope(deadline=clocks.deadline):
-        return await wait()
-    raise clocks.exceeded(phase)
 
 
 async def _run_out(exchange: Exchange) -> None:

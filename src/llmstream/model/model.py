@@ -12,7 +12,7 @@ from llmstream.errors import ConfigError
 from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
 from llmstream.model.conversation import Conversation
 from llmstream.model.response import Response
-from llmstream.model.stream import EventStream
+from llmstream.model.stream import EventStream, Source
 from llmstream.values import response as pure
 from llmstream.values.content import Attachment
 from llmstream.values.events import Done, Event, TextDelta
@@ -111,13 +111,11 @@ class Model(ABC):
         return Conversation(self, system=system, tools=tools, options=options)
 
     def _stream(self, request: Request, timeouts: Timeouts | None, *, keep: bool) -> EventStream[Response]:
-        return EventStream(
-            lambda ready: self.batches(ready, timeouts=timeouts),
-            request,
-            wrap=self._response,
-            prepare=opened,
-            keep=keep,
-        )
+        return EventStream(self._source(timeouts), request, wrap=self._response, keep=keep)
+
+    def _source(self, timeouts: Timeouts | None) -> Source:
+        """What gives the events of one call."""
+        return Source(lambda request: self.batches(request, timeouts=timeouts), prepare=opened)
 
     def _response(self, response: pure.Response) -> Response:
         return Response.of(response, self)

@@ -9,10 +9,12 @@ from urllib.parse import urlencode
 
 import attrs
 
-from llmstream.client.drive import Call, batches, events
+from llmstream.client.attach import opened
+from llmstream.client.drive import Call, Line, batches, events
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError
 from llmstream.model.model import Model
+from llmstream.model.stream import Source
 from llmstream.providers._provider import Provider
 from llmstream.transport.base import Header, HttpCall, Transport
 from llmstream.values.events import Event
@@ -110,3 +112,11 @@ class ProviderModel(Model):
             ConfigError: at once, when the request lacks something.
         """
         return batches(self._endpoint.call(request, timeouts or self._timeouts))
+
+    def _source(self, timeouts: Timeouts | None) -> Source:
+        line, limits = Line(), timeouts or self._timeouts
+        return Source(
+            lambda request: batches(self._endpoint.call(request, limits), line),
+            prepare=opened,
+            interrupt=line.interrupt,
+        )

@@ -5,9 +5,9 @@ cancelled, failed and budget. Asking again never calls the model again and never
 success: what was said is replayed, and a failure is raised again.
 
 One reader at a time, though the state and a snapshot may be asked for from anywhere, also from another
-thread, as the sync face does: a lock is held while the fold is touched. Reading waits inside a cancel
-scope that belongs to the one `_fill` that waits, so that `aclose` from another task can end it; no scope
-is ever open while a consumer holds an event.
+thread, as the sync face does: a lock is held while the fold is touched. `aclose` from another task ends a
+read that waits: by the source's own means where it has some, else by a cancel scope that belongs to the
+one `_fill` that waits. No scope is ever open while a consumer holds an event.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from llmstream.values.request import Request
 from llmstream.values.response import Response, State, Timing
 
 R = TypeVar("R", bound=Response)
-Source: TypeAlias = Callable[[Request], AsyncGenerator[Sequence[Event], None]]
 Phase: TypeAlias = Literal["new", "open"] | State
 
 _LEFT_OPEN = (
@@ -39,6 +38,21 @@ _LEFT_OPEN = (
 )
 # Longer than a transport takes to close.
 _CLOSE_SECONDS = 2.0
+
+
+@attrs.frozen
+class Source:
+    """Where a stream's events come from.
+
+    Attributes:
+        batches: begins one call.
+        prepare: is awaited first, for the request that is sent.
+        interrupt: ends a wait for the next batch, which then raises or ends; called from another task.
+    """
+
+    batches: Callable[[Request], AsyncGenerator[Sequence[Event], None]]
+    prepare: Callable[[Request], Awaitable[Request]] | None = attrs.field(default=None, kw_only=True)
+    interrupt: Callable[[], None] | None = attrs.field(default=None, kw_only=True)
 
 
 class EventStream(Generic[R]):
@@ -54,14 +68,12 @@ class EventStream(Generic[R]):
         request: Request,
         *,
         wrap: Callable[[Response], R],
-        prepare: Callable[[Request], Awaitable[Request]] | None = None,
         keep: bool = True,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._source = source
         self._request = request
         self._wrap = wrap
-        self._prepare = prepare
         self._now = now
         self._fold: Fold | None = Fold() if keep else None
         self._lock = threading.RLock()
@@ -75,9 +87,13 @@ class EventStream(Generic[R]):
         self._batch: Sequence[Event] = ()
         self._at = 0
         self._folded = 0
+        # The last batch has Done in it.
+        self._final = False
+        self._begun = False
         self._entered = False
         self._closing = False
-        self._reading: anyio.CancelScope | None = None
+        self._reading = False
+        self._scope: anyio.CancelScope | None = None
         self._idle: anyio.Event | None = None
 
     @property
@@ -182,10 +198,13 @@ class EventStream(Generic[R]):
     async def aclose(self) -> None:
         """Release the connection now; also from another task than the one that reads."""
         self._closing = True
-        if self._reading is None:
+        if not self._reading:
             await self._close()
             return
-        self._reading.cancel()
+        if self._scope is not None:
+            self._scope.cancel()
+        elif self._source.interrupt is not None:
+            self._source.interrupt()
         self._idle = self._idle or anyio.Event()
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             await self._idle.wait()
@@ -199,7 +218,7 @@ class EventStream(Generic[R]):
             error = TruncatedStreamError(
                 "the stream was closed before the answer was complete", phase="consumer"
             )
-            if self._fold is not None and self._begun():
+            if self._fold is not None and self._begun:
                 error.partial = self.snapshot()
             raise error
 
@@ -229,22 +248,31 @@ class EventStream(Generic[R]):
 
     async def _fill(self) -> bool:
         """Wait for the next batch that holds anything; False when there is none."""
-        if self._reading is not None:
+        if self._reading:
             raise ConfigError("expected one reader of a stream at a time, got a second")
-        if self.state not in {"new", "open"}:
+        if self._final:
+            self._settle()
+        if self._phase != "open" and self._phase != "new":  # noqa: PLR1714 - asked for each event
             return False
-        self._reading = scope = anyio.CancelScope()
+        self._reading = True
         try:
-            with scope:
+            if self._source.interrupt is None or self._batches is None:
+                with anyio.CancelScope() as self._scope:
+                    await self._next_batch()
+                self._scope = None
+            else:
                 await self._next_batch()
             if self._closing:
                 await self._close()
         except BaseException as error:
-            self._fail(error)
+            if not self._closing or not isinstance(error, LLMStreamError):
+                self._fail(error)
+                await self._close()
+                raise
+            # The wait was ended, and this is how its source took it.
             await self._close()
-            raise
         finally:
-            self._reading = None
+            self._reading = False
             if self._idle is not None:
                 self._idle.set()
         return self._at < len(self._batch)
@@ -258,38 +286,38 @@ class EventStream(Generic[R]):
         async for batch in batches:
             if batch:
                 if type(batch[-1]) is Done:
+                    self._final = True
                     # Nothing of the call is left open when the consumer sees its end.
                     await batches.aclose()
-                self._received(batch)
+                with self._lock:
+                    self._batch, self._at, self._folded = batch, 0, 0
+                if not self._begun:
+                    self._begin()
                 return
         raise TruncatedStreamError("expected Done as a model's last event, got the end of its events")
 
     async def _start(self) -> AsyncGenerator[Sequence[Event], None]:
-        if self._prepare is not None:
-            self._request = await self._prepare(self._request)
+        if self._source.prepare is not None:
+            self._request = await self._source.prepare(self._request)
         self._timing = Timing(started=self._now())
-        self._batches = batches = self._source(self._request)
+        self._batches = batches = self._source.batches(self._request)
         self._phase = "open"
         return batches
 
-    def _received(self, batch: Sequence[Event]) -> None:
-        with self._lock:
-            self._batch, self._at, self._folded = batch, 0, 0
-        if self._timing is not None and self._timing.first_event is None:
+    def _begin(self) -> None:
+        """Note the first event."""
+        self._begun = True
+        if self._timing is not None:
             self._timing = attrs.evolve(self._timing, first_event=self._now() - self._timing.started)
-
-    def _begun(self) -> bool:
-        return self._timing is not None and self._timing.first_event is not None
 
     def _catch_up(self) -> None:
         """Fold what was given since the last time; a break of the grammar is the call's failure."""
         if self._fold is None:
             return
         with self._lock:
-            add, start, self._folded = self._fold.add, self._folded, self._at
+            start, self._folded = self._folded, self._at
             try:
-                for event in self._batch[start : self._folded]:
-                    add(event)
+                self._fold.extend(self._batch[start : self._folded])
             except WireError as error:
                 self._error = self._error or error
 
@@ -310,7 +338,7 @@ class EventStream(Generic[R]):
             self._end("cancelled")
             return
         self._error, self._traceback = error, error.__traceback__
-        if isinstance(error, LLMStreamError) and self._begun():
+        if isinstance(error, LLMStreamError) and self._begun:
             # Law 12: the consumer has seen events, so nobody may ask again by himself.
             error.retryable = False
         self._end("incomplete" if isinstance(error, TruncatedStreamError) else "failed")
@@ -334,7 +362,7 @@ class EventStream(Generic[R]):
             self._batch = self._batch[: self._at]
             if self._fold is None:
                 return
-            if isinstance(self._error, LLMStreamError) and self._error.partial is None and self._begun():
+            if isinstance(self._error, LLMStreamError) and self._error.partial is None and self._begun:
                 self._error.partial = self.snapshot()
             if self._over is not None:
                 self._over(self.snapshot())

@@ -15,7 +15,7 @@ import attrs
 
 from llmstream.errors import ConfigError, ConnectionLost
 from llmstream.model.model import Model
-from llmstream.transport.base import Exchange, HttpCall, within
+from llmstream.transport.base import Exchange, HttpCall
 from llmstream.values.content import tuple_of
 from llmstream.values.events import Event
 from llmstream.values.request import Request
@@ -124,20 +124,32 @@ class ScriptedExchange:
         self.closed = 0
         self.over = False
         self._steps = iter(answer.pieces)
+        self._reading: anyio.CancelScope | None = None
+        self._cut = False
 
-    async def read(self, seconds: float | None = None, /) -> bytes:
+    async def read(self, deadline: float = inf, /) -> bytes:
         """The next piece; empty at the end.
 
         Raises:
-            TimeoutError: when it did not come within `seconds`.
+            TimeoutError: when it did not come before `deadline`.
             ConnectionLost: when the exchange was closed.
         """
-        return await within(seconds, self._next)
+        with anyio.CancelScope(deadline=deadline) as self._reading:
+            return await self._next()
+        if self._cut:
+            raise ConnectionLost("the exchange was closed")
+        raise TimeoutError
+
+    def interrupt(self) -> None:
+        """End a read that is pending."""
+        self._cut = True
+        if self._reading is not None:
+            self._reading.cancel()
 
     async def _next(self) -> bytes:
         for step in self._steps:
             piece = await _taken(step)
-            if self.closed:
+            if self.closed or self._cut:
                 raise ConnectionLost("the exchange was closed")
             if isinstance(piece, bytes) and piece:
                 return piece

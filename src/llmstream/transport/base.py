@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from math import inf
+from typing import Any, Protocol, TypeAlias
 
-import anyio
 import attrs
 
 from llmstream.values.secret import Secret
 from llmstream.wire.http import HttpRequest, ResponseHead
-
-T = TypeVar("T")
 
 Header: TypeAlias = tuple[str, "str | Secret"]
 
@@ -72,14 +70,18 @@ class Exchange(Protocol):
         """The status and headers."""
         ...
 
-    def read(self, seconds: float | None = None, /) -> Awaitable[bytes]:
-        """Wait for more of the body, `seconds` at most; empty at its end.
+    def read(self, deadline: float = inf, /) -> Awaitable[bytes]:
+        """Wait for more of the body, until `deadline` by the event loop's clock; empty at its end.
 
         Raises:
             TimeoutError: when nothing came in time; the exchange can then only be closed.
             TransportError: when the connection broke, also when another task closed the exchange.
             MalformedFrameError: when the body is not in the content encoding that its head names.
         """
+        ...
+
+    def interrupt(self) -> None:
+        """Have a read that is pending fail with ConnectionLost, from another task; then close it there."""
         ...
 
     async def aclose(self) -> None:
@@ -98,19 +100,6 @@ class Transport(Protocol):
             ConfigError: when the address or the client is none that can be used.
         """
         ...
-
-
-async def within(seconds: float | None, wait: Callable[[], Awaitable[T]]) -> T:
-    """Wait for something, for a time.
-
-    Raises:
-        TimeoutError: when it did not come.
-    """
-    if seconds is None:
-        return await wait()
-    with anyio.move_on_after(seconds):
-        return await wait()
-    raise TimeoutError
 
 
 class ResponseLike(Protocol):

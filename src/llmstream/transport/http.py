@@ -11,41 +11,33 @@ So is asyncio's own cancellation. It breaks into the library's housekeeping, whi
 anyio's only, and a connection stays open for ever. So opening and closing run in a task apart: what
 reaches that task is a cancellation of anyio's.
 
-The library's exceptions hold the request, and with it the key. Ours are raised without them: what they
-said is in the message, and the operating system's own error, where there is one, is the cause.
+Without a client of the caller's, and without a proxy, none of this takes part: see `direct`.
 """
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Literal, Self, TypeAlias, cast
+from math import inf
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast
 
 import anyio
 import anyio.lowlevel
 
-from llmstream.errors import (
-    ConfigError,
-    ConnectError,
-    ConnectionLost,
-    LLMStreamError,
-    Phase,
-    PoolTimeout,
-    TimeoutExceeded,
-    TLSError,
-)
-from llmstream.transport.base import AsyncClientLike, Exchange, HttpCall, ResponseLike, within
-from llmstream.transport.fast.exchange import Exchange as FastExchange
-from llmstream.transport.fast.proxies import environment_mounts
-from llmstream.transport.fast.transport import EXCHANGE, FastTransport
-from llmstream.transport.fast.wire import ExchangeError
+from llmstream.errors import ConfigError, ConnectionLost
+from llmstream.transport import direct
+from llmstream.transport.base import AsyncClientLike, Exchange, HttpCall, ResponseLike
+from llmstream.transport.failures import failure_of
+from llmstream.transport.fast.exchange import EXCHANGE
 from llmstream.transport.inflate import Inflater, inflater
 from llmstream.values.secret import Secret
 from llmstream.wire.http import ResponseHead
+
+if TYPE_CHECKING:
+    import ssl
 
 Library: TypeAlias = Literal["httpx", "httpx2"]
 
@@ -57,8 +49,6 @@ _MOST_CHUNKS = 65_536
 
 # Each has a connection to itself; streams of HTTP/2 share one.
 _OWN_CONNECTION = (b"HTTP/1.0", b"HTTP/1.1")
-
-_LOST = {"TransportError", "StreamError", "OSError", "ClosedResourceError", "BrokenResourceError"}
 
 
 class HttpTransport:
@@ -80,6 +70,10 @@ class HttpTransport:
             ConfigError: when the address is none that HTTP knows, or the client is closed.
             UnexpectedContentError: when the body comes in a content encoding that was not asked for.
         """
+        if self._client is None and (way := direct.route(call.url)) is not None:
+            sender = await direct.loop_sender()
+            if sender is not None:
+                return await direct.open_directly(call, way, sender)
         opening = _Opening(self._client or await shared_client(self._library), call)
         try:
             async with anyio.create_task_group() as tasks:
@@ -123,7 +117,7 @@ class _Opening:
             request.stream = _body(request.stream, request.content)
             self._response = await self._client.send(request, stream=True, follow_redirects=False)
         except Exception as error:  # noqa: BLE001 - two libraries' trees, mapped here and nowhere else
-            self._failure = _failure(error, call, "headers") or error
+            self._failure = failure_of(error, call, "headers") or error
 
     def exchange(self) -> Exchange:
         """What came of it."""
@@ -131,8 +125,9 @@ class _Opening:
         if failure is not None or self._response is None:
             raise failure or AssertionError("a call that was sent has a response or a failure")
         fast = self._response.extensions.get(EXCHANGE)
-        if fast is not None:
-            return _FastExchange(self._response, self._call, fast)
+        if fast is not None and not self._response.is_stream_consumed:
+            head = ResponseHead(self._response.status_code, self._response.headers)
+            return direct.DirectExchange(head, self._call, fast)
         return _HttpExchange(self._response, self._call)
 
     async def abandon(self) -> None:
@@ -212,24 +207,30 @@ class _HttpExchange:
         else:
             self._inflater = inflater(self.head.headers.get("content-encoding", ""))
             self._chunks = aiter(response.stream)
+        self._reading: anyio.CancelScope | None = None
+        self._cut = False
         # Over: the chain of generators has ended. Whole: it ended with the body.
         self._over = self._whole = self._closed = False
 
-    async def read(self, seconds: float | None = None, /) -> bytes:
+    async def read(self, deadline: float = inf, /) -> bytes:
         if self._inflater is None:
-            return await self._next(seconds)
-        while not (piece := self._inflater.piece()):
-            chunk = await self._next(seconds)
-            if not chunk:
-                return b""
-            self._inflater.feed(chunk)
-        return piece
+            return await self._next(deadline)
+        return await self._inflater.read(lambda: self._next(deadline))
 
-    async def _next(self, seconds: float | None) -> bytes:
-        return await within(seconds, self._chunk)
+    async def _next(self, deadline: float) -> bytes:
+        with anyio.CancelScope(deadline=deadline) as self._reading:
+            return await self._chunk()
+        if self._cut:
+            raise ConnectionLost("the exchange was closed")
+        raise TimeoutError
+
+    def interrupt(self) -> None:
+        self._cut = True
+        if self._reading is not None:
+            self._reading.cancel()
 
     async def _chunk(self) -> bytes:
-        if self._closed:
+        if self._closed or self._cut:
             raise ConnectionLost("the exchange was closed")
         try:
             while not (chunk := await anext(self._chunks)):
@@ -239,7 +240,7 @@ class _HttpExchange:
             return b""
         except Exception as error:
             self._over = True
-            failure = _failure(error, self._call, "stream")
+            failure = failure_of(error, self._call, "stream")
             if failure is None:
                 raise
         except BaseException:
@@ -272,83 +273,6 @@ class _HttpExchange:
             await anext(self._chunks)
         except Exception:  # noqa: BLE001 - the connection is closed; how the chain ends does not matter
             self._over = True
-
-
-class _FastExchange(_HttpExchange):
-    """An exchange of our own transport, read without the layers of the library between.
-
-    They have no part in it: what the transport hands on is the body, its time limit is the transport's
-    lazy timer, and closing is one call that waits for nothing.
-    """
-
-    def __init__(self, response: ResponseLike, call: HttpCall, fast: FastExchange) -> None:
-        super().__init__(response, call)
-        self._fast = fast
-
-    async def _next(self, seconds: float | None) -> bytes:
-        try:
-            return await self._fast.read(seconds)
-        except ExchangeError as error:
-            self._fast.close()
-            if error.kind == "ReadTimeout":
-                raise TimeoutError from None
-            raise ConnectionLost(
-                f"the connection to {self._call.address} was lost: {error}"
-            ) from error.__cause__
-
-    async def aclose(self) -> None:
-        self._fast.close()
-
-
-def _failure(error: Exception, call: HttpCall, phase: Phase) -> LLMStreamError | None:
-    """One of ours for a library's exception; None for one that is no failure to talk."""
-    names = {cls.__name__ for cls in type(error).__mro__}
-    where, words = call.address, str(error) or type(error).__name__
-    failure: LLMStreamError
-    if names & {"InvalidURL", "UnsupportedProtocol"}:
-        failure = ConfigError(f"expected an http or https address, got {where!r}: {words}")
-    elif "ConnectTimeout" in names:
-        failure = TimeoutExceeded(
-            f"expected a connection to {where} within {call.connect} s (connect)",
-            clock="connect",
-            seconds=call.connect or 0.0,
-            phase="connect",
-        )
-    elif "PoolTimeout" in names:
-        failure = PoolTimeout(f"expected a free connection of the pool within {call.pool} s, got none")
-    elif names & {"ConnectError", "ProxyError"}:
-        refused = _deepest(error, ssl.SSLError)
-        failure = (
-            TLSError(f"expected a TLS connection to {where}, got: {refused}")
-            if refused
-            else ConnectError(f"expected a connection to {where}, got: {words}")
-        )
-    elif names & _LOST:
-        failure = ConnectionLost(f"the connection to {where} was lost: {words}", phase=phase)
-    elif type(error) is RuntimeError:
-        # Both libraries say so that the client was closed, and asyncio that it is another loop's.
-        failure = ConfigError(f"expected an open HTTP client of this event loop, got: {words}")
-    else:
-        return None
-    failure.__cause__ = _bare(_deepest(error, OSError))
-    return failure
-
-
-def _deepest(error: BaseException | None, kind: type[OSError]) -> OSError | None:
-    """The last exception of a kind in the chain that led to an error: the one that came first."""
-    found: OSError | None = None
-    while error is not None:
-        if isinstance(error, kind):
-            found = error
-        error = error.__cause__ or error.__context__
-    return found
-
-
-def _bare(error: OSError | None) -> OSError | None:
-    """The error without the frames and exceptions around it, which hold the request."""
-    if error is not None:
-        error.__traceback__ = error.__context__ = error.__cause__ = None
-    return error
 
 
 def which(wanted: str | None = None) -> Library:
@@ -403,6 +327,9 @@ async def _keep(name: Library) -> AsyncGenerator[AsyncClientLike, None]:
 
 def _make(name: Library) -> AsyncClientLike:
     from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+    from llmstream.transport.fast.proxies import environment_mounts
+    from llmstream.transport.fast.transport import FastTransport
 
     module = import_module(name)
     make = cast("Callable[..., AsyncClientLike]", module.AsyncClient)

@@ -7,6 +7,7 @@ limit, and what is left waits for the next reading.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Awaitable, Callable
 
 from llmstream.errors import MalformedFrameError, UnexpectedContentError
 
@@ -43,6 +44,19 @@ class Inflater:
             if self._unpack.eof:
                 # A gzip body may be several, one after the other.
                 self._unpack = zlib.decompressobj(_WITH_HEADER)
+        return piece
+
+    async def read(self, more: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Unpack the next piece, with `more` of the packed body as it is needed; empty at its end.
+
+        Raises:
+            MalformedFrameError: as `piece`.
+        """
+        while not (piece := self.piece()):
+            data = await more()
+            if not data:
+                return b""
+            self.feed(data)
         return piece
 
     def _next(self) -> bytes:

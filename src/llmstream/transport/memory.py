@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
+from math import inf
 from typing import TypeAlias
 
 import anyio.lowlevel
@@ -54,7 +55,7 @@ class PiecesExchange:
         self._pieces = iter(pieces)
         self.closed = False
 
-    async def read(self, seconds: float | None = None, /) -> bytes:
+    async def read(self, deadline: float = inf, /) -> bytes:
         """The next piece; empty at the end. It is at hand, so no time runs out."""
         await anyio.lowlevel.checkpoint()
         if self.closed:
@@ -63,6 +64,10 @@ class PiecesExchange:
             if piece:
                 return piece
         return b""
+
+    def interrupt(self) -> None:
+        """Give no more pieces."""
+        self.closed = True
 
     async def aclose(self) -> None:
         """Give no more pieces, and let go of what made them."""

@@ -48,7 +48,7 @@ def limited(library) -> Callable[..., tuple[FastTransport, Any]]:
 
 def pool_of(transport: FastTransport) -> Pool:
     """The pool of the running event loop."""
-    return transport._home()[0]
+    return transport._home()._pool
 
 
 @pytest.fixture

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from math import inf
 
+import anyio
 import attrs
 
 from llmstream.transport.fast.pool import Pool
 from llmstream.transport.fast.reader import Head, ResponseReader
 from llmstream.transport.fast.request import RequestWriter
 from llmstream.transport.fast.wire import SLICE_BYTES, ExchangeError, Wire
+
+# The extension of a response under which its exchange is found, by who would read it without the library.
+EXCHANGE = "llmstream.exchange"
 
 
 @attrs.frozen
@@ -96,8 +101,12 @@ class Exchange:
         self._part += self._reader.feed(data)
         return self._reader.head is not None or self._reader.over
 
-    async def _more(self, seconds: float | None = None) -> None:
-        data = await self._lent().receive(self._timeouts.read if seconds is None else seconds)
+    async def _more(self) -> None:
+        seconds = self._timeouts.read
+        deadline = inf if seconds is None else anyio.current_time() + seconds
+        self._take(await self._lent().receive(deadline))
+
+    def _take(self, data: bytes) -> None:
         if data:
             self._part += self._reader.feed(data)
         else:
@@ -108,17 +117,24 @@ class Exchange:
             raise ExchangeError("ReadError", "the response was closed before its end")
         return self._wire
 
-    async def read(self, seconds: float | None = None) -> bytes:
+    async def read(self, deadline: float | None = None) -> bytes:
         """Wait for more of the body: what one read brought; empty at its end.
 
-        `seconds` limits the wait, in place of the request's own read timeout.
+        `deadline`, by the event loop's clock, limits the wait in place of the request's own read timeout.
 
         Raises:
             ExchangeError: ReadError, ReadTimeout, RemoteProtocolError.
         """
         reader = self._reader
         while not self._part and not reader.over:
-            await self._more(seconds)
+            if deadline is None:
+                await self._more()
+                continue
+            data = await self._lent().receive(deadline)
+            if data:
+                self._part = reader.feed(data)
+            else:
+                reader.feed_eof()
         if reader.over:
             self._settle()
         if self._part:

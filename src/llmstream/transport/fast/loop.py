@@ -138,12 +138,14 @@ class LoopWire(asyncio.BufferedProtocol):
             return
         self._parts.append(data)
         self._size += len(data)
-        transport = self._transport
-        if self._size > UNREAD_BYTES and not self._paused and transport is not None:
+        if self._size > UNREAD_BYTES and not self._paused and self._transport is not None:
             self._paused = True
-            transport.pause_reading()
-        _tell(self._reader)
-        _tell(self._writer)
+            self._transport.pause_reading()
+        reader = self._reader
+        if reader is not None and not reader.done():
+            reader.set_result(None)
+        if self._writer is not None:
+            _tell(self._writer)
 
     def eof_received(self) -> bool:
         """Let asyncio close the connection: a half-closed one is of no use."""
@@ -223,7 +225,7 @@ class LoopWire(asyncio.BufferedProtocol):
             if tls.secure:
                 self._decrypt(tls, memoryview(b""))
                 return
-            await self._input(None)
+            await self._input(math.inf)
         words = self._lost or "the server closed the connection in the TLS handshake"
         raise ExchangeError("ConnectError", words)
 
@@ -262,32 +264,29 @@ class LoopWire(asyncio.BufferedProtocol):
         finally:
             self._writer = None
 
-    async def receive(self, seconds: float | None) -> bytes:
+    async def receive(self, deadline: float) -> bytes:
         """Wait for what comes in; see `Wire`.
 
         Raises:
             ExchangeError: ReadTimeout, ReadError.
         """
         if not self._parts and not self._ended:
-            await self._input(seconds)
-            if not self._parts and not self._ended:
-                raise ExchangeError("ReadTimeout", f"nothing came in for {seconds} s")
+            await self._input(deadline)
         if self._parts:
             return self._take()
         if self._lost is not None:
             raise ExchangeError("ReadError", self._lost)
+        if not self._ended:
+            raise ExchangeError("ReadTimeout", "nothing came in within the time limit")
         return b""
 
-    async def _input(self, seconds: float | None) -> None:
-        """Wait until something came in, the connection ended, or the time is over."""
-        if self._reader is not None:
+    def _input(self, deadline: float) -> asyncio.Future[None]:
+        """What is done when something came in, the connection ended, or the time is over."""
+        if self._reader is not None and not self._reader.done():
             raise RuntimeError("expected one task to read from a connection, got two")
-        self._reader = self._loop.create_future()
-        self._set_timer(math.inf if seconds is None else self._loop.time() + seconds)
-        try:
-            await self._reader
-        finally:
-            self._reader = None
+        self._reader = reader = self._loop.create_future()
+        self._set_timer(deadline)
+        return reader
 
     def _set_timer(self, deadline: float) -> None:
         self._deadline = deadline
@@ -302,7 +301,7 @@ class LoopWire(asyncio.BufferedProtocol):
 
     def _check(self) -> None:
         self._timer = None
-        if self._reader is None or self._deadline == math.inf:
+        if self._reader is None or self._reader.done() or self._deadline == math.inf:
             return
         if self._loop.time() < self._deadline:
             self._timer = self._loop.call_at(self._deadline, self._check)
@@ -314,10 +313,9 @@ class LoopWire(asyncio.BufferedProtocol):
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         self._size = 0
-        transport = self._transport
-        if self._paused and transport is not None:
+        if self._paused and self._transport is not None:
             self._paused = False
-            transport.resume_reading()
+            self._transport.resume_reading()
         return data
 
     def abort(self) -> None:

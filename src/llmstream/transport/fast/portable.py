@@ -160,7 +160,7 @@ class AnyioWire:
                 break
         sending.cancel()
 
-    async def receive(self, seconds: float | None) -> bytes:
+    async def receive(self, deadline: float) -> bytes:
         """Wait for what comes in; see `Wire`.
 
         Raises:
@@ -168,17 +168,17 @@ class AnyioWire:
         """
         try:
             if not self._part and not self._ended:
-                with anyio.fail_after(seconds):
+                with anyio.CancelScope(deadline=deadline):
                     while not self._part and not self._ended:
                         await self._pull()
-        except TimeoutError:
-            raise ExchangeError("ReadTimeout", f"nothing came in for {seconds} s") from None
         except anyio.BusyResourceError:
             raise RuntimeError("expected one task to read from a connection, got two") from None
         if self._part:
             return self._take()
         if self._lost is not None:
             raise ExchangeError("ReadError", self._lost)
+        if not self._ended:
+            raise ExchangeError("ReadTimeout", "nothing came in within the time limit")
         return b""
 
     def _take(self) -> bytes:

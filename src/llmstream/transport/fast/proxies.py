@@ -6,9 +6,20 @@ take what HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY name, and the rest sta
 
 from __future__ import annotations
 
-import ipaddress
+import os
+import sys
 from collections.abc import Mapping
 from typing import Any
+
+
+def has_proxies() -> bool:
+    """Whether the environment, or the system's own settings, name a proxy at all."""
+    if sys.platform not in {"darwin", "win32"}:
+        # There the environment is all there is: no need to import what knows the others.
+        return any(name.lower().endswith("_proxy") and value for name, value in os.environ.items())
+    from urllib.request import getproxies
+
+    return bool(getproxies())
 
 
 def environment_mounts(library: Any, proxies: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -40,6 +51,8 @@ def pattern(host: str) -> str:
     """An entry of NO_PROXY as the libraries write it: a name covers its subdomains."""
     if "://" in host:
         return host
+    import ipaddress
+
     name = host.rpartition(":")[0] if host.count(":") == 1 else host
     try:
         address = ipaddress.ip_address(name.split("/")[0].strip("[]"))

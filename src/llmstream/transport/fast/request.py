@@ -22,18 +22,20 @@ class RequestWriter:
 
     Attributes:
         head: the request line and the headers.
+        method: as it was given.
         lasting: the request lets the connection serve another.
 
     Raises:
         ExchangeError: LocalProtocolError, also from its methods, when the request breaks HTTP/1.1.
     """
 
-    __slots__ = ("_chunked", "_left", "head", "lasting")
+    __slots__ = ("_chunked", "_left", "head", "lasting", "method")
 
     def __init__(self, method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
         verb = method.encode("latin-1", "replace")
         if TOKEN.fullmatch(verb) is None or _TARGET.fullmatch(target) is None:
             raise _local(f"expected a method and a target without spaces, got {method!r} and {target!r}")
+        self.method = method
         lines = [b"%b %b HTTP/1.1\r\n" % (verb, target)]
         found: dict[bytes, bytes] = {}
         self.lasting = True

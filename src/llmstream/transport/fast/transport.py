@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import sys
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
@@ -12,12 +11,13 @@ from weakref import WeakKeyDictionary
 import anyio
 import anyio.lowlevel
 
-from llmstream.transport.fast.exchange import Exchange, Timeouts
-from llmstream.transport.fast.pool import Limits, Pool
-from llmstream.transport.fast.reader import Head, ResponseReader
+from llmstream.transport.fast.exchange import EXCHANGE, Exchange, Timeouts
+from llmstream.transport.fast.pool import Limits
+from llmstream.transport.fast.reader import Head
 from llmstream.transport.fast.request import RequestWriter
+from llmstream.transport.fast.sender import Sender
 from llmstream.transport.fast.tls import default_context
-from llmstream.transport.fast.wire import Dialler, ExchangeError, Origin, Wire
+from llmstream.transport.fast.wire import ExchangeError, Origin
 
 
 class _Url(Protocol):
@@ -95,10 +95,6 @@ def speaks(request: RequestLike) -> bool:
     )
 
 
-# The extension of a response under which its exchange is found, by who would read it without the library.
-EXCHANGE = "llmstream.exchange"
-
-
 class Body:
     """The body of a response: its own iterator, so that nothing is left half run when it is left early."""
 
@@ -153,7 +149,7 @@ class FastTransport:
         self._limits = limits or Limits()
         self._clock = clock
         self._body: Callable[..., object] = type("FastBody", (Body, library.AsyncByteStream), {})
-        self._homes: WeakKeyDictionary[object, tuple[Pool, Dialler]] = WeakKeyDictionary()
+        self._homes: WeakKeyDictionary[object, Sender] = WeakKeyDictionary()
 
     @classmethod
     def under(
@@ -189,21 +185,12 @@ class FastTransport:
     async def _exchange(self, request: RequestLike) -> object:
         url = request.url
         writer = RequestWriter(request.method, url.raw_path, request.headers.raw)
-        timeouts = Timeouts.of(request.extensions.get("timeout") or {})
         secure = url.raw_scheme == b"https"
         origin = Origin(secure, url.raw_host.decode("ascii"), url.port or _PORTS[url.raw_scheme])
-        pool, dial = self._home()
-        wire = await pool.acquire(origin, timeouts.pool)
-        if wire is None:
-            wire = await _dialled(pool, dial, origin=origin, seconds=timeouts.connect)
-        reader = ResponseReader(request.method)
-        exchange = Exchange(pool, wire, writer=writer, reader=reader, timeouts=timeouts)
-        try:
-            head = await exchange.start(await self._content(request))
-            return self._response(head, exchange, request)
-        except BaseException:
-            exchange.close()
-            raise
+        timeouts = Timeouts.of(request.extensions.get("timeout") or {})
+        body = await self._content(request)
+        head, exchange = await self._home().send(origin, writer, body, timeouts=timeouts)
+        return self._response(head, exchange, request)
 
     async def _content(self, request: RequestLike) -> bytes | AsyncIterable[bytes] | Iterable[bytes]:
         if isinstance(request.stream, self._library.ByteStream):
@@ -225,13 +212,13 @@ class FastTransport:
         made: Exception = getattr(self._library, fault.kind)(str(fault), request=request)
         return made
 
-    def _home(self) -> tuple[Pool, Dialler]:
-        """The pool of the running event loop."""
+    def _home(self) -> Sender:
+        """The connections of the running event loop."""
         loop = anyio.lowlevel.current_token().native_token
         home = self._homes.get(loop)
         if home is None:
             self._forget_closed()
-            home = self._homes[loop] = (Pool(self._limits, self._clock), _dialler(loop, self._tls))
+            home = self._homes[loop] = Sender(self._tls, limits=self._limits, clock=self._clock)
         return home
 
     def _forget_closed(self) -> None:
@@ -239,7 +226,7 @@ class FastTransport:
         for loop in list(self._homes):
             is_closed = getattr(loop, "is_closed", None)
             if is_closed is not None and is_closed():
-                self._homes.pop(loop)[0].close()
+                self._homes.pop(loop).close()
 
     def _tls(self) -> ssl.SSLContext:
         if self._context is None:
@@ -261,7 +248,7 @@ class FastTransport:
         """Drop the connections of the running event loop, also those in use."""
         home = self._homes.pop(anyio.lowlevel.current_token().native_token, None)
         if home is not None:
-            home[0].close()
+            home.close()
         if self._made is not None:
             await self._made.aclose()
 
@@ -275,36 +262,3 @@ class FastTransport:
         trace: TracebackType | None = None,
     ) -> None:
         await self.aclose()
-
-
-async def _dialled(pool: Pool, dial: Dialler, *, origin: Origin, seconds: float | None) -> Wire:
-    """Dial in a slot of the pool; failed or cancelled, the slot is free again."""
-    try:
-        with anyio.fail_after(seconds):
-            wire = await dial(origin)
-        pool.opened(wire)
-    except TimeoutError:
-        pool.free()
-        raise ExchangeError(
-            "ConnectTimeout", f"no connection to {origin.host}:{origin.port} within {seconds} s"
-        ) from None
-    except BaseException:
-        pool.free()
-        raise
-    if not wire.wake():
-        pool.drop(wire)
-        raise ExchangeError(
-            "RemoteProtocolError", "expected a server that waits for the request, got bytes or the end"
-        )
-    return wire
-
-
-def _dialler(loop: object, context: Callable[[], ssl.SSLContext]) -> Dialler:
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is not None and isinstance(loop, asyncio.AbstractEventLoop):
-        from llmstream.transport.fast.loop import LoopDialler
-
-        return LoopDialler(context)
-    from llmstream.transport.fast.portable import AnyioDialler
-
-    return AnyioDialler(context)

@@ -61,8 +61,10 @@ class Wire(Protocol):
         """
         ...
 
-    async def receive(self, seconds: float | None) -> bytes:
-        """Wait for what comes in; empty at the end. Cancelling it loses nothing.
+    async def receive(self, deadline: float) -> bytes:
+        """Wait for what comes in, until `deadline` by the event loop's clock; empty at the end.
+
+        Cancelling it loses nothing.
 
         Raises:
             ExchangeError: ReadTimeout; ReadError, also when the wire was aborted.

@@ -1,0 +1,149 @@
+"""Calls without an HTTP library: where they go, what they say of themselves, and when they are not taken."""
+
+import gc
+import subprocess
+import sys
+
+import anyio
+import pytest
+
+from llmstream import Secret
+from llmstream.testing.loopback import replies, serve
+from llmstream.transport import direct
+from llmstream.transport.base import HttpCall
+from llmstream.transport.direct import DirectExchange, route
+from llmstream.transport.fast.wire import Origin
+from llmstream.transport.http import HttpTransport
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "target", "host"),
+    [
+        ("http://a.test", Origin(False, "a.test", 80), b"/", b"a.test"),
+        ("https://a.test/v1/x?y=1", Origin(True, "a.test", 443), b"/v1/x?y=1", b"a.test"),
+        ("https://A.test:8443/v1", Origin(True, "a.test", 8443), b"/v1", b"a.test:8443"),
+        ("http://a.test:80/", Origin(False, "a.test", 80), b"/", b"a.test"),
+        ("http://[::1]:8000/v1", Origin(False, "::1", 8000), b"/v1", b"[::1]:8000"),
+    ],
+)
+def test_an_address_is_a_server_and_what_is_asked_of_it(url, origin, target, host) -> None:
+    way = route(url)
+    assert way is not None
+    assert (way.origin, way.target, way.host) == (origin, target, host)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://a.test/",
+        "http://user@a.test/",
+        "http://bücher.test/",
+        "http://a.test/é",
+        "http://a.test/a b",
+        "http://a\nb/",
+        "http://a.test:99999/",
+        "http:///x",
+        "http://[::1/",
+        "",
+    ],
+)
+def test_an_address_that_has_yet_to_be_encoded_is_for_a_library(url: str) -> None:
+    assert route(url) is None
+
+
+async def test_a_request_says_what_http_asks_for_and_what_the_call_says() -> None:
+    async with serve(replies(b"ok", headers={"x-a": "1"})) as server:
+        headers = (("x-api-key", Secret("k-1")), ("User-Agent", "me"), ("content-type", "application/json"))
+        exchange = await HttpTransport().open(HttpCall("POST", f"{server.url}/v1/x?y=1", headers, b"{}"))
+        assert isinstance(exchange, DirectExchange)
+        assert (exchange.head.status, exchange.head.headers["x-a"]) == (200, "1")
+        assert await exchange.read() == b"ok"
+        assert await exchange.read() == b""
+        await exchange.aclose()
+        received = server.requests[0]
+    assert (received.method, received.path, received.body) == ("POST", "/v1/x?y=1", b"{}")
+    wanted = {
+        "host": server.url.removeprefix("http://"),
+        "accept": "*/*",
+        "content-length": "2",
+        "content-type": "application/json",
+        "user-agent": "me",
+        "x-api-key": "k-1",
+    }
+    assert received.headers == wanted
+
+
+async def test_it_names_itself_and_repeated_headers_are_one() -> None:
+    raw = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx-a: 1\r\nX-A: 2\r\n\r\n"
+
+    async def handler(_, reply) -> None:
+        await reply.raw(raw)
+
+    async with serve(handler) as server:
+        exchange = await HttpTransport().open(HttpCall("GET", server.url))
+        await exchange.aclose()
+        assert server.requests[0].headers["user-agent"] == "llmstream"
+        assert exchange.head.headers["x-a"] == "1, 2"
+
+
+async def test_a_proxy_in_the_environment_is_for_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    async with serve(replies(b"ok")) as server:
+        exchange = await HttpTransport().open(HttpCall("GET", server.url))
+        assert not isinstance(exchange, DirectExchange) or "httpx" in server.requests[0].headers["user-agent"]
+        await exchange.aclose()
+
+
+def test_each_loop_has_connections_that_are_closed_with_it() -> None:
+    async def main() -> None:
+        async with serve(replies(b"ok")) as server:
+            for _ in range(2):
+                exchange = await HttpTransport().open(HttpCall("GET", server.url))
+                while await exchange.read():
+                    pass
+                await exchange.aclose()
+            assert server.accepted == 1
+            senders.append(await direct.loop_sender())
+
+    senders: list[object] = []
+    for backend in ("asyncio", "trio", "asyncio"):
+        anyio.run(main, backend=backend)
+        gc.collect()
+    assert len(set(map(id, senders))) == 3
+
+
+async def test_a_read_that_is_pending_can_be_ended_by_another_task() -> None:
+    async def handler(_, reply) -> None:
+        await reply.head(200)
+        await reply.hang()
+
+    async with serve(handler) as server:
+        exchange = await HttpTransport().open(HttpCall("GET", server.url))
+        async with anyio.create_task_group() as tasks:
+
+            async def cut() -> None:
+                await anyio.wait_all_tasks_blocked()
+                exchange.interrupt()
+
+            tasks.start_soon(cut)
+            with pytest.raises(direct.ConnectionLost):
+                await exchange.read()
+        await exchange.aclose()
+        await server.wait_closed(0.1)
+
+
+def test_no_http_library_is_imported_for_a_direct_call() -> None:
+    script = """
+import sys, anyio, llmstream
+from llmstream.testing.loopback import replies, serve
+async def main():
+    async with serve(replies(b'{"choices": [{"message": {"content": "hi"}}]}')) as server:
+        model = llmstream.get_model("openai-chat/m", base_url=server.url, key="k")
+        assert (await model.prompt("x")).text() == "hi"
+anyio.run(main)
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"httpx", "httpx2", "httpcore", "h11"}))
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]", run.stderr
