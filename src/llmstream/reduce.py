@@ -78,20 +78,46 @@ class _Slot(ABC):
     def part(self, finished: bool, /) -> Part: ...
 
 
-class _Text(_Slot):
-    __slots__ = ("citations", "logprobs", "pieces", "refusal")
-    kind: PartKind = "text"
+# A short string takes 50 bytes beside its characters.
+_MOST_PIECES = 32
+
+
+class _Spoken(_Slot):
+    """A part whose text comes in pieces, of which only the last few are kept apart."""
+
+    __slots__ = ("blocks", "pieces")
 
     def __init__(self) -> None:
         super().__init__()
         self.pieces: list[str] = []
+        self.blocks: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.pieces.append(text)
+        if len(self.pieces) >= _MOST_PIECES:
+            self.pack()
+
+    def pack(self) -> None:
+        self.blocks.append("".join(self.pieces))
+        self.pieces.clear()
+
+    def text(self) -> str:
+        return "".join(self.blocks) + "".join(self.pieces)
+
+
+class _Text(_Spoken):
+    __slots__ = ("citations", "logprobs", "refusal")
+    kind: PartKind = "text"
+
+    def __init__(self) -> None:
+        super().__init__()
         self.citations: list[Citation] = []
         self.logprobs: list[Logprob] = []
         self.refusal = False
 
     def part(self, finished: bool, /) -> Part:
         return TextPart(
-            "".join(self.pieces),
+            self.text(),
             citations=tuple(self.citations),
             logprobs=tuple(self.logprobs),
             refusal=self.refusal,
@@ -99,35 +125,33 @@ class _Text(_Slot):
         )
 
 
-class _Reasoning(_Slot):
-    __slots__ = ("pieces", "redacted")
+class _Reasoning(_Spoken):
+    __slots__ = ("redacted",)
     kind: PartKind = "reasoning"
 
     def __init__(self) -> None:
         super().__init__()
-        self.pieces: list[str] = []
         self.redacted = False
 
     def part(self, finished: bool, /) -> Part:
-        return ReasoningPart("".join(self.pieces), redacted=self.redacted, provider_metadata=self.known())
+        return ReasoningPart(self.text(), redacted=self.redacted, provider_metadata=self.known())
 
 
 # What models write for a call without arguments.
 _NO_ARGUMENTS = frozenset({"", "null"})
 
 
-class _Call(_Slot):
-    __slots__ = ("arguments", "pieces", "start")
+class _Call(_Spoken):
+    __slots__ = ("arguments", "start")
     kind: PartKind = "tool_call"
 
     def __init__(self, start: ToolCallStart) -> None:
         super().__init__()
         self.start = start
-        self.pieces: list[str] = []
         self.arguments: JSONObject | None = None
 
     def part(self, finished: bool, /) -> Part:
-        start, raw = self.start, "".join(self.pieces)
+        start, raw = self.start, self.text()
         arguments = self.arguments
         if arguments is None and not start.custom:
             arguments = {} if finished and raw.strip() in _NO_ARGUMENTS else loads_object(raw)
@@ -239,14 +263,17 @@ class Fold:
         Raises:
             WireError: when an event breaks the grammar; those before it are taken.
         """
-        index, append = -1, _nowhere
+        index, append, text = -1, _nowhere, None
         for event in events:
             if type(event) is TextDelta and event.index == index and not (event.logprobs or event.refusal):
                 append(event.text)
                 continue
             self.add(event)
             if type(event) is TextDelta:
-                index, append = event.index, cast("_Text", self._slots[event.index]).pieces.append
+                index, text = event.index, cast("_Text", self._slots[event.index])
+                append = text.pieces.append
+        if text is not None and len(text.pieces) >= _MOST_PIECES:
+            text.pack()
 
     def response(self, *, request: Request | None = None, state: State | None = None) -> Response:
         """The Response so far; `state` is by default complete if Done came, else incomplete."""
@@ -291,7 +318,7 @@ class Fold:
 
     def _text(self, event: TextDelta) -> None:
         slot = self._slot_for(event.index, _Text, event)
-        slot.pieces.append(event.text)
+        slot.say(event.text)
         if event.logprobs:
             slot.logprobs.extend(event.logprobs)
         if event.refusal:
@@ -299,7 +326,7 @@ class Fold:
 
     def _reasoning(self, event: ReasoningDelta) -> None:
         slot = self._slot_for(event.index, _Reasoning, event)
-        slot.pieces.append(event.text)
+        slot.say(event.text)
         if event.redacted:
             slot.redacted = True
 
@@ -317,7 +344,7 @@ class Fold:
         return slot
 
     def _args(self, event: ToolCallArgsDelta) -> None:
-        self._call(event).pieces.append(event.json)
+        self._call(event).say(event.json)
 
     def _end(self, event: ToolCallEnd) -> None:
         self._call(event).arguments = event.arguments

@@ -8,7 +8,7 @@ that come before a failure are yielded first, and then the exception is raised f
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
@@ -41,9 +41,11 @@ class Pipe(Generic[A, B, C]):
     def feed(self, item: A, /) -> Iterable[C]:
         """Feed the first stage and pass on what the second makes of it."""
         middles = self._first.feed(item)
-        if type(middles) is tuple and len(middles) == 1:
+        if middles.__class__ is tuple:
             # A live stream is read a token at a time.
-            return self._second.feed(middles[0])
+            known = cast("tuple[B, ...]", middles)
+            if len(known) == 1:
+                return self._second.feed(known[0])
         return self._each(middles)
 
     def _each(self, middles: Iterable[B]) -> Iterator[C]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from sys import intern
 
 import attrs
 
@@ -20,7 +21,8 @@ class HttpRequest:
 
 
 def _lower(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
-    return {name.lower(): value for name, value in dict(headers).items()}
+    # The names are the same from response to response: one string each serves all streams.
+    return {intern(str(name).lower()): value for name, value in dict(headers).items()}
 
 
 @attrs.frozen

@@ -2,7 +2,7 @@ import pytest
 
 from llmstream.testing.loopback import Received, Reply, replies, serve
 from llmstream.transport.fast import FastTransport, environment_mounts
-from llmstream.transport.fast.proxies import pattern
+from llmstream.transport.fast.proxies import has_proxies, pattern
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,22 @@ async def test_proxied_requests_do_not_reach_this_transport(library, transport):
             assert proxied.text == "through the proxy: http://name.invalid/x"
             assert (await client.get(direct.url)).text == "direct"
     assert isinstance(transport, FastTransport)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, False),
+        ({"NO_PROXY": "127.0.0.1"}, False),
+        ({"HTTPS_PROXY": ""}, False),
+        ({"https_proxy": "http://127.0.0.1:9"}, True),
+        ({"ALL_PROXY": "127.0.0.1:9"}, True),
+    ],
+)
+def test_a_proxy_is_looked_for_where_everybody_names_it(variables, expected, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert has_proxies() is expected

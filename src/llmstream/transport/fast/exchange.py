@@ -17,6 +17,9 @@ from llmstream.transport.fast.wire import SLICE_BYTES, ExchangeError, Wire
 EXCHANGE = "llmstream.exchange"
 
 
+_TAKEN = Head(200, b"", ())
+
+
 @attrs.frozen
 class Timeouts:
     """What httpx lets one await take, in seconds; None: for ever."""
@@ -69,7 +72,9 @@ class Exchange:
             raise self._broken()
         if reader.over:
             self._settle()
-        return reader.head
+        # The reader need not keep it as long as the body lasts.
+        head, reader.head = reader.head, _TAKEN
+        return head
 
     async def _send_bytes(self, body: bytes) -> bool:
         writer = self._writer

@@ -11,12 +11,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
+
 
 def has_proxies() -> bool:
     """Whether the environment, or the system's own settings, name a proxy at all."""
     if sys.platform not in {"darwin", "win32"}:
         # There the environment is all there is: no need to import what knows the others.
-        return any(name.lower().endswith("_proxy") and value for name, value in os.environ.items())
+        return any(name.lower() in _VARIABLES and value for name, value in os.environ.items())
     from urllib.request import getproxies
 
     return bool(getproxies())
