@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 if TYPE_CHECKING:
     from llmstream.values.events import Done
     from llmstream.values.response import Response
+    from llmstream.wire.limits import RateLimits
 
 Phase: TypeAlias = Literal["config", "encode", "connect", "headers", "stream", "parse", "consumer"]
 
@@ -153,11 +154,13 @@ class ProviderError(LLMStreamError):
         status: the HTTP status; inside a stream the one that the frame names, else None.
         request_id: the provider's name for the call.
         retry_after: seconds that the provider asked to wait.
+        rate_limits: what the response told of the account's limits; None when it told of none.
         body: the error as received, at most 64 KiB of it.
     """
 
     kind: ClassVar[str] = "other"
     phase = "headers"
+    rate_limits: RateLimits | None = None
 
     def __init__(
         self,

@@ -9,8 +9,6 @@ call nearly everything an `invalid_request_error`.
 from __future__ import annotations
 
 import re
-from email.utils import parsedate_to_datetime
-from math import isfinite
 from typing import TypeAlias
 
 from llmstream.errors import (
@@ -29,6 +27,7 @@ from llmstream.errors import (
 )
 from llmstream.jsontext import JSON, JSONError, JSONObject, as_list, as_object, dumps, loads
 from llmstream.wire.http import ResponseHead
+from llmstream.wire.limits import body_wait, note
 
 MAX_BODY = 64 * 1024
 MAX_MESSAGE = 2000
@@ -115,15 +114,7 @@ def http_failure(head: ResponseHead, body: bytes, /) -> ProviderError:
         if head.headers.get(name):
             error.request_id = head.headers[name]
             break
-    if head.status in {408, 409, 429} or head.status >= 500:
-        error.retry_after = _retry_after(head)
-    match head.headers.get("x-should-retry", "").lower():
-        case "true":
-            error.retryable = True
-        case "false":
-            error.retryable = False
-        case _:
-            pass
+    note(error, head)
     return error
 
 
@@ -147,6 +138,7 @@ def failure(
         _printable(message),
         status=status,
         request_id=request_id if isinstance(request_id, str) else None,
+        retry_after=body_wait(outer, message) if kind.retryable else None,
         body=text[:MAX_BODY],
         phase=phase,
     )
@@ -233,27 +225,3 @@ def _plain(text: str) -> str:
 def _printable(message: str) -> str:
     clean = _UNPRINTABLE.sub(" ", message)
     return clean if len(clean) <= MAX_MESSAGE else f"{clean[:MAX_MESSAGE]}…"
-
-
-def _retry_after(head: ResponseHead) -> float | None:
-    """Seconds to wait; a date is counted from the response's own, as there is no clock here."""
-    milliseconds = _number(head.headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    told = head.headers.get("retry-after")
-    seconds = _number(told)
-    if seconds is not None or told is None:
-        return seconds
-    try:
-        wait = parsedate_to_datetime(told) - parsedate_to_datetime(head.headers["date"])
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return None
-    return wait.total_seconds() if wait.total_seconds() > 0 else None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if isfinite(number) and number >= 0 else None

@@ -5,9 +5,7 @@ https://platform.claude.com/docs/en/api/errors
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final, cast
 
 from llmstream.errors import (
@@ -26,6 +24,7 @@ from llmstream.errors import (
 )
 from llmstream.jsontext import JSON, JSONObject, loads_object
 from llmstream.wire.http import ResponseHead
+from llmstream.wire.limits import note
 
 MAX_BODY = 64 * 1024
 _EXCERPT = 300
@@ -86,7 +85,7 @@ def error_of(head: ResponseHead, body: bytes, /) -> ProviderError:
         request_id=head.headers.get("request-id") or _string(record.get("request_id")) or None,
         body=text,
     )
-    _ask(error, head)
+    note(error, head)
     return error
 
 
@@ -129,40 +128,6 @@ def _excerpt(head: ResponseHead, text: str) -> str:
     got = " ".join(text[:_EXCERPT].split()) or "an empty body"
     shown = "".join(char if char.isprintable() else "\ufffd" for char in got)
     return f"expected an error of the wire with status {head.status}, got {shown}"
-
-
-def _ask(error: ProviderError, head: ResponseHead) -> None:
-    """Take over what the provider asks of a client: whether to try again, and when."""
-    asked = head.headers.get("x-should-retry")
-    if asked in {"true", "false"}:
-        error.retryable = asked == "true"
-    # The header comes with answers, too, where it must not be acted on.
-    if error.retryable:
-        error.retry_after = _retry_after(head.headers)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait; a date is counted from the answer's own, for there is no clock here."""
-    milliseconds = _seconds(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    said = headers.get("retry-after", "")
-    seconds = _seconds(said)
-    if seconds is not None:
-        return seconds
-    try:
-        wait = parsedate_to_datetime(said) - parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(wait.total_seconds(), 0.0)
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        seconds = float(text)
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def words_of(error: LLMStreamError, /) -> JSONObject:
