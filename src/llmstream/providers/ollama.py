@@ -1,21 +1,15 @@
-"""Ollama's server, by its compatible API.
+"""Ollama's server, by its own API.
 
-https://docs.ollama.com/api/openai-compatibility
+https://docs.ollama.com/api/chat
 """
 
 from llmstream.providers._provider import Provider
-from llmstream.wire.openai_chat import OpenAIChatCodec, Quirks
+from llmstream.wire.ollama import OllamaCodec
 
 PROVIDER = Provider(
     name="ollama",
-    codec=OpenAIChatCodec(
-        "ollama",
-        Quirks(
-            # like most compatible servers, it is known to take max_tokens alone
-            max_tokens="max_tokens",
-        ),
-    ),
-    base_url="http://127.0.0.1:11434/v1",
+    codec=OllamaCodec("ollama"),
+    base_url="http://127.0.0.1:11434",
     needs_key=False,
     local=True,
 )

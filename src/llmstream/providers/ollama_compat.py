@@ -1,4 +1,4 @@
-"""Ollama's server, by its compatible API and by that name alone.
+"""Ollama's server, by its compatible API.
 
 https://docs.ollama.com/api/openai-compatibility
 """
