@@ -32,7 +32,11 @@ ANSWER: list[Event] = [
     ToolCallEnd(2, {"city": "Zürich"}),
     Done(finish_reason="tool_calls", usage=Usage(input=3, output=7, reasoning=1), id="r", model="m"),
 ]
-NAMES = {"openai-chat": ("openai-chat/m", "/v1"), "anthropic": ("anthropic/m", "")}
+NAMES = {
+    "openai-chat": ("openai-chat/m", "/v1"),
+    "anthropic": ("anthropic/m", ""),
+    "ollama": ("ollama/m", ""),
+}
 
 
 async def over(url: str, dialect: str, library: str) -> list[Event]:

@@ -28,8 +28,8 @@ from llmstream.wire.ollama.encode import encode_request
 if TYPE_CHECKING:
     from llmstream.wire.ollama.server import OllamaServer
 
-# Said by proxies that do not say what they send: on this wire it is lines.
-_VAGUE_TYPES = ("", "text/plain", "application/octet-stream")
+# Said by proxies that do not know what they send: on this wire a stream is lines.
+_VAGUE_TYPES = ("", "text/plain", "text/event-stream", "application/octet-stream")
 
 
 @attrs.frozen

@@ -78,10 +78,7 @@ class MessageReader:
 
     def _result(self, entry: Fields) -> Part:
         name, given = entry.get("tool_name", str) or "", entry.get("tool_call_id", str)
-        answered = (
-            call for call in self._waiting if (given == call.id if given else name in {"", call.name})
-        )
-        call = next(answered, None)
+        call = next((call for call in self._waiting if _answers(call, given, name)), None)
         if call is not None:
             self._waiting.remove(call)
         return ToolResultPart(

@@ -88,7 +88,8 @@ def _effort(body: Fields) -> Effort | None:
     think: JSON = body.data.get("think")
     if think is None:
         return None
-    words: dict[JSON, Effort] = {word: effort for effort, word in THINK.items()} | {"medium": "medium"}
+    words: dict[JSON, Effort] = {word: effort for effort, word in THINK.items()}
+    words["medium"] = "medium"
     if not isinstance(think, bool | str) or think not in words:
         raise bad('true, false, "low", "medium", "high" or "max"', think, "think")
     return words[think]
