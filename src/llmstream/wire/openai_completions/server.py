@@ -34,31 +34,11 @@ from llmstream.wire.fields import Fields, bad
 from llmstream.wire.http import HttpRequest, HttpResponse, ResponseHead
 from llmstream.wire.openai_completions.decode import Chunk, CompletionsDecoder
 from llmstream.wire.openai_completions.encode import PLAIN, cannot
+from llmstream.wire.refusals import refusal_record, refuse
 
 _STREAM: Final = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 _JSON: Final = {"content-type": "application/json"}
 _KINDS: Final[dict[str, type]] = {"max_tokens": int, "seed": int, "logprobs": int, "user": str}
-_STATUSES: Final = {
-    "auth": 401,
-    "permission": 403,
-    "not_found": 404,
-    "rate_limit": 429,
-    "quota": 429,
-    "overloaded": 503,
-    "context_length": 400,
-    "invalid_request": 400,
-    "content_blocked": 400,
-}
-_CODES: Final = {
-    "auth": "invalid_api_key",
-    "permission": "permission_denied",
-    "not_found": "model_not_found",
-    "rate_limit": "rate_limit_exceeded",
-    "quota": "insufficient_quota",
-    "overloaded": "service_unavailable",
-    "context_length": "context_length_exceeded",
-    "content_blocked": "content_filter",
-}
 
 
 class FrameWriter:
@@ -176,18 +156,11 @@ class CompletionsServer:
 
     def failure(self, error: LLMStreamError, /) -> bytes:
         """The frame that ends a stream which failed after it began; nothing follows it."""
-        return _sse(_refusal(error))
+        return _sse(refusal_record(error))
 
     def refuse(self, error: ProviderError, /) -> HttpResponse:
         """The answer that says that the call is refused."""
-        own = error.status if error.status is not None and error.status >= 400 else None
-        headers = dict(_JSON)
-        if error.request_id is not None:
-            headers["x-request-id"] = error.request_id
-        if error.retry_after is not None:
-            headers["retry-after"] = f"{error.retry_after:g}"
-        head = ResponseHead(own or _STATUSES.get(error.kind, 500), headers)
-        return HttpResponse(head, dump_bytes(_refusal(error)))
+        return refuse(error)
 
     def canonical(self, events: Iterable[Event], /) -> tuple[Event, ...]:
         """What the decoder yields of a stream that is encoded from `events`.
@@ -256,12 +229,6 @@ def _usage(usage: Usage) -> JSONObject:
         "prompt_tokens_details": {"cached_tokens": usage.cached_input},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
     }
-
-
-def _refusal(error: LLMStreamError) -> JSONObject:
-    kind = error.kind if isinstance(error, ProviderError) else "server"
-    told = "server_error" if kind in {"server", "overloaded", "other"} else "invalid_request_error"
-    return {"error": {"message": str(error), "type": told, "param": None, "code": _CODES.get(kind)}}
 
 
 def _sse(record: JSONObject) -> bytes:
