@@ -126,6 +126,7 @@ from llmstream.values.content import (
 from llmstream.values.content import (
     ToolResultPart as ToolResultPart,
 )
+from llmstream.values.embeddings import Embeddings as Embeddings
 from llmstream.values.events import (
     AudioDelta as AudioDelta,
 )
@@ -183,6 +184,7 @@ from llmstream.values.events import (
 from llmstream.values.events import (
     UnknownEvent as UnknownEvent,
 )
+from llmstream.values.listed import ModelInfo as ModelInfo
 from llmstream.values.messages import (
     Message as Message,
 )

@@ -38,6 +38,18 @@ def test_a_refusal_and_a_cut_are_raised() -> None:
     assert caught.value.partial.text() == "Hel"
 
 
+def test_listings_and_vectors_are_decoded_too() -> None:
+    assert [info.id for info in decode("models", [b'{"data":', b'[{"id":"m"}]}'])] == ["m"]
+    packed = b'{"data":[{"index":0,"embedding":"AAAAAA=="}]}'
+    assert decode("embeddings", packed).vectors == ((0.0,),)
+    assert decode("embeddings", packed, "perplexity").vectors == ((0.0, 0.0, 0.0, 0.0),)
+    assert decode("embeddings", b'{"embeddings":[[1.5]]}', "nobody").vectors == ((1.5,),)
+    with pytest.raises(AuthError, match="bad key"):
+        decode("models", b'{"error": {"message": "bad key"}}', status=401)
+    with pytest.raises(TruncatedStreamError):
+        decode("embeddings", packed[:20])
+
+
 def test_an_unknown_wire_is_refused() -> None:
     with pytest.raises(ConfigError, match="dialects"):
         decode("nonsense", b"")

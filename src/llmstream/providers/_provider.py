@@ -10,6 +10,8 @@ from llmstream.values.content import tuple_of
 from llmstream.values.events import Event
 from llmstream.values.request import Request
 from llmstream.wire.codec import Codec
+from llmstream.wire.embedding import EmbedCodec
+from llmstream.wire.listing import ListCodec
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +31,8 @@ class Provider:
         local: only used by name, never chosen because it happens to be there.
         default_model: what the provider's name alone means.
         script: answers in process instead of a network, through the codec's server half.
+        listing: how it lists its models, where that is not its dialect's way.
+        embedding: how it embeds texts, likewise.
     """
 
     name: str
@@ -45,3 +49,5 @@ class Provider:
     local: bool = False
     default_model: str | None = None
     script: Callable[[Request], Iterable[Event]] | None = None
+    listing: ListCodec | None = None
+    embedding: EmbedCodec | None = None

@@ -4,6 +4,7 @@ https://docs.mistral.ai/api/endpoint/chat
 """
 
 from llmstream.providers._provider import Provider
+from llmstream.wire.embedding import OpenAIEmbedding
 from llmstream.wire.openai_chat import OpenAIChatCodec, Quirks
 
 PROVIDER = Provider(
@@ -33,4 +34,6 @@ PROVIDER = Provider(
     key_env=("MISTRAL_API_KEY",),
     prefixes=("mistral-", "ministral-", "magistral-", "codestral-", "devstral-", "pixtral-"),
     default_model="mistral-large-latest",
+    # the vendor's reference: its word for the size
+    embedding=OpenAIEmbedding(dimensions="output_dimension"),
 )

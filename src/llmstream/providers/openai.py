@@ -4,6 +4,7 @@ https://platform.openai.com/docs/api-reference/chat
 """
 
 from llmstream.providers._provider import Provider
+from llmstream.wire.embedding import OpenAIEmbedding
 from llmstream.wire.openai_chat import OpenAIChatCodec
 
 PROVIDER = Provider(
@@ -14,4 +15,6 @@ PROVIDER = Provider(
     key_env=("OPENAI_API_KEY",),
     prefixes=("gpt-", "o1", "o3", "o4", "chatgpt-", "codex-"),
     default_model="gpt-5.5",
+    # packed, a vector takes a third of the bytes
+    embedding=OpenAIEmbedding(encoding="base64"),
 )

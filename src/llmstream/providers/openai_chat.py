@@ -4,6 +4,7 @@ https://platform.openai.com/docs/api-reference/chat
 """
 
 from llmstream.providers._provider import Provider
+from llmstream.wire.embedding import OpenAIEmbedding
 from llmstream.wire.openai_chat import OpenAIChatCodec
 
 PROVIDER = Provider(
@@ -12,4 +13,6 @@ PROVIDER = Provider(
     base_url="https://api.openai.com/v1",
     base_url_env="OPENAI_BASE_URL",
     key_env=("OPENAI_API_KEY",),
+    # packed, a vector takes a third of the bytes
+    embedding=OpenAIEmbedding(encoding="base64"),
 )

@@ -4,6 +4,7 @@ https://docs.perplexity.ai/api-reference/chat-completions-post
 """
 
 from llmstream.providers._provider import Provider
+from llmstream.wire.embedding import OpenAIEmbedding
 from llmstream.wire.openai_chat import OpenAIChatCodec, Quirks
 
 PROVIDER = Provider(
@@ -20,4 +21,6 @@ PROVIDER = Provider(
     base_url="https://api.perplexity.ai",
     key_env=("PERPLEXITY_API_KEY", "PPLX_API_KEY"),
     prefixes=("sonar",),
+    # bytes, where others pack floats (corpus: embeddings/perplexity-rubyllm-embedding_...mbed-5aa7ba-0)
+    embedding=OpenAIEmbedding(packing="int8"),
 )

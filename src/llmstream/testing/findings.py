@@ -17,16 +17,22 @@ from llmstream.values.content import (
     ToolCallPart,
     ToolResultPart,
 )
+from llmstream.values.embeddings import Embeddings
+from llmstream.values.listed import ModelInfo
 from llmstream.values.response import Response
 from llmstream.values.usage import Usage
 
 
-def findings(outcome: Response | LLMStreamError) -> JSONObject:
-    """Describe what came of a body: a Response, or the error that ended it.
+def findings(outcome: Response | LLMStreamError | Embeddings | tuple[ModelInfo, ...]) -> JSONObject:
+    """Describe what came of a body: an answer, vectors or models, or the error that ended it.
 
     An error counts with its partial Response. What an answer that failed cannot say (its id, its usage)
     is left out.
     """
+    if isinstance(outcome, Embeddings):
+        return _vectors(outcome)
+    if isinstance(outcome, tuple):
+        return {"models": len(outcome), "first_id": outcome[0].id if outcome else "", "error": None}
     if isinstance(outcome, Response):
         return {**_found(outcome), **_ended(outcome), "error": None, "truncated": False}
     response = outcome.partial or Response()
@@ -34,6 +40,18 @@ def findings(outcome: Response | LLMStreamError) -> JSONObject:
     if isinstance(outcome, TruncatedStreamError):
         return {**_found(response), **known, "error": None, "truncated": True}
     return {**_found(response), **known, "error": _error(outcome)}
+
+
+def _vectors(embeddings: Embeddings) -> JSONObject:
+    first = embeddings.vectors[0] if embeddings.vectors else ()
+    return {
+        "embeddings": len(embeddings.vectors),
+        "dims": len(first),
+        "first": list(first[:3]),
+        "usage": _usage(embeddings.usage),
+        "model": embeddings.model,
+        "error": None,
+    }
 
 
 def _error(error: LLMStreamError) -> JSONObject:

@@ -3,15 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal, overload
 
 from llmstream import sync
+from llmstream.client.fetch import payload_of
 from llmstream.model.provided import Endpoint, ProviderModel
 from llmstream.model.registry import provider as find_provider
 from llmstream.model.response import Response
 from llmstream.providers._provider import Provider
 from llmstream.testing.fakes import Answer, ScriptedTransport
+from llmstream.values.embeddings import Embeddings
+from llmstream.values.listed import ModelInfo
 from llmstream.wire import find
+from llmstream.wire.embedding import OpenAIEmbedding
 from llmstream.wire.http import ResponseHead
+from llmstream.wire.listing import Listing
+
+# Whose way of listing and embedding an unknown provider is taken to have.
+_USUAL = "openai-chat"
+
+
+# The names of what stands beside the dialects are strings like theirs; no other string is one of them.
+@overload
+def decode(  # type: ignore[overload-overlap]  # pyright: ignore[reportOverlappingOverload]
+    wire: Literal["embeddings"],
+    body: bytes | Iterable[bytes],
+    provider: str | None = None,
+    content_type: str | None = None,
+    status: int = 200,
+) -> Embeddings: ...
+
+
+@overload
+def decode(  # type: ignore[overload-overlap]
+    wire: Literal["models"],
+    body: bytes | Iterable[bytes],
+    provider: str | None = None,
+    content_type: str | None = None,
+    status: int = 200,
+) -> tuple[ModelInfo, ...]: ...
+
+
+@overload
+def decode(
+    wire: str,
+    body: bytes | Iterable[bytes],
+    provider: str | None = None,
+    content_type: str | None = None,
+    status: int = 200,
+) -> Response: ...
 
 
 def decode(
@@ -20,11 +60,11 @@ def decode(
     provider: str | None = None,
     content_type: str | None = None,
     status: int = 200,
-) -> Response:
+) -> Response | Embeddings | tuple[ModelInfo, ...]:
     """Decode one recorded body through the public path: transport, framer, decoder, stream, reducer.
 
     Args:
-        wire: the dialect's name.
+        wire: the dialect's name; or "embeddings" or "models", for what stands beside a dialect.
         body: the bytes as received, whole or in pieces.
         provider: whose quirks to use, where a row of that name speaks the wire.
         content_type: of the response; without one, the body tells.
@@ -34,10 +74,22 @@ def decode(
     """
     headers = {} if content_type is None else {"content-type": content_type}
     pieces = (body,) if isinstance(body, bytes) else tuple(body)
-    transport = ScriptedTransport([Answer(pieces, ResponseHead(status, headers))])
+    head = ResponseHead(status, headers)
+    if wire in {"embeddings", "models"}:
+        return _beside(wire, _row(_USUAL, provider), head, b"".join(pieces))
+    transport = ScriptedTransport([Answer(pieces, head)])
     endpoint = Endpoint(_row(wire, provider), "http://127.0.0.1", None, transport)
     model = sync.Model(ProviderModel("recorded", endpoint))
     return model.prompt("recorded").response().behind
+
+
+def _beside(wire: str, row: Provider, head: ResponseHead, body: bytes) -> Embeddings | tuple[ModelInfo, ...]:
+    if head.status >= 400:
+        raise row.codec.error(head, body)
+    payload = payload_of(body)
+    if wire == "models":
+        return (row.listing or Listing()).page(payload).models
+    return (row.embedding or OpenAIEmbedding()).read(payload)
 
 
 def _row(wire: str, provider: str | None) -> Provider:

@@ -1,0 +1,113 @@
+"""One exchange whose body is one document: a listing, or vectors.
+
+It is a call like any other, made with a codec whose answer is its body. So it has the same clocks, limits,
+credentials and errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import aclosing
+
+import attrs
+
+from llmstream.client.drive import Call, events
+from llmstream.errors import MalformedFrameError, ProviderError, TruncatedStreamError
+from llmstream.jsontext import JSON, JSONError, loads
+from llmstream.stage import Stage
+from llmstream.values.events import Done, Event, Raw
+from llmstream.values.request import Request
+from llmstream.wire.codec import Codec, Ids, ServerHalf
+from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
+from llmstream.wire.framing.whole import WholeFramer
+from llmstream.wire.http import HttpRequest, ResponseHead
+
+_EXCERPT = 200
+
+
+async def fetch(call: Call, /) -> JSON:
+    """Make a call of a `DocumentCodec` and give the document.
+
+    Raises:
+        LLMStreamError: whatever ended the call before its body was complete.
+    """
+    document: JSON = None
+    async with aclosing(events(call)) as source:
+        async for event in source:
+            document = event.data if isinstance(event, Raw) else document
+    return document
+
+
+def payload_of(body: bytes | str, /) -> JSON:
+    """Read a document.
+
+    Raises:
+        TruncatedStreamError: when there is none, or it is cut off.
+        MalformedFrameError: when it is no JSON.
+    """
+    try:
+        return loads(body)
+    except JSONError as error:
+        text = body if isinstance(body, str) else body.decode("utf-8", "replace")
+        if not text or (text.startswith(("{", "[")) and not text.rstrip().endswith(("}", "]"))):
+            raise TruncatedStreamError("expected a whole JSON body, got one that is cut off") from error
+        raise MalformedFrameError(f"expected a JSON body, got {text[:_EXCERPT]!r}") from error
+
+
+@attrs.frozen
+class DocumentCodec:
+    """A codec that asks one thing, and whose answer is its body; refusals are read as `behind` does."""
+
+    behind: Codec
+    http: HttpRequest
+
+    @property
+    def name(self) -> str:
+        """The dialect that the document stands beside."""
+        return self.behind.name
+
+    @property
+    def provider(self) -> str:
+        """The provider of that dialect."""
+        return self.behind.provider
+
+    @property
+    def server(self) -> ServerHalf:
+        """The server half of that dialect."""
+        return self.behind.server
+
+    def encode(self, request: Request, /) -> HttpRequest:
+        """What is asked, whatever the request."""
+        return self.http
+
+    def framer(self, head: ResponseHead, /, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> Stage[bytes, Frame]:
+        """Return a fresh framer for the whole body, whatever its type."""
+        return WholeFramer(max_frame_bytes=max_frame_bytes)
+
+    def decoder(
+        self, head: ResponseHead, /, *, ids: Ids | None = None, raw: bool = False
+    ) -> Stage[Frame, Event]:
+        """Return a fresh decoder, which gives the document as `Raw`.
+
+        Raises:
+            WireError: from `feed` or `feed_eof`, when there is none.
+        """
+        return _Document()
+
+    def error(self, head: ResponseHead, body: bytes, /) -> ProviderError:
+        """Read a refusal."""
+        return self.behind.error(head, body)
+
+
+class _Document:
+    """A stage from the one frame of a body to its document."""
+
+    def __init__(self) -> None:
+        self._read = False
+
+    def feed(self, frame: Frame, /) -> Iterable[Event]:
+        self._read = True
+        return (Raw(payload_of(frame.data)),)
+
+    def feed_eof(self) -> Iterable[Event]:
+        return (Done(),) if self._read else (Raw(payload_of("")), Done())
