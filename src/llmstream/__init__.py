@@ -223,9 +223,11 @@ from llmstream.values.usage import Usage as Usage
 
 if TYPE_CHECKING:
     from llmstream.client.timeouts import Timeouts as Timeouts
+    from llmstream.model.connected import ConnectedProvider as ConnectedProvider
     from llmstream.model.conversation import Conversation as Conversation
     from llmstream.model.model import Model as Model
     from llmstream.model.registry import get_model as get_model
+    from llmstream.model.registry import get_provider as get_provider
     from llmstream.model.response import Response as Response
     from llmstream.model.stream import EventStream as EventStream
     from llmstream.plugins import hookimpl as hookimpl
@@ -234,6 +236,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "ConnectedProvider": "model.connected",
     "Conversation": "model.conversation",
     "EventStream": "model.stream",
     "Model": "model.model",
@@ -241,6 +244,7 @@ _LAZY = {
     "Response": "model.response",
     "Timeouts": "client.timeouts",
     "get_model": "model.registry",
+    "get_provider": "model.registry",
     "hookimpl": "plugins",
 }
 _ROOMS = {"sync", "testing", "wire"}

@@ -14,7 +14,7 @@ LLMStreamError
 │   ├── FrameTooLargeError
 │   ├── MalformedFrameError
 │   └── UnexpectedContentError
-├── ProviderError               the peer refused; has `.status .request_id .retry_after .body`
+├── ProviderError               the peer refused; has `.status .request_id .retry_after .rate_limits .body`
 │   ├── AuthError
 │   ├── ForbiddenError
 │   ├── NotFoundError

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import wraps
+from functools import partial, wraps
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
@@ -23,8 +23,12 @@ import anyio
 import attrs
 from anyio.from_thread import BlockingPortal
 
+from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError
-from llmstream.jsontext import JSON
+from llmstream.jsontext import JSON, JSONObject
+from llmstream.model import (
+    connected as _connected,
+)
 from llmstream.model import (
     conversation as _conversation,
 )
@@ -45,7 +49,9 @@ from llmstream.replay import replay
 from llmstream.serial import ResponseDict
 from llmstream.transport.base import AsyncClientLike
 from llmstream.values import response as pure
+from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Event, TextDelta
+from llmstream.values.listed import ModelInfo
 from llmstream.values.messages import Message
 from llmstream.values.request import AnyTool, Request
 from llmstream.values.secret import Secret
@@ -447,8 +453,65 @@ class Model:
         """Begin a conversation: each prompt goes on from the answer before it."""
         return Conversation(self.behind.conversation(system=system, tools=tools, options=options))
 
+    def embed(
+        self,
+        texts: Iterable[str],
+        *,
+        batch: int | None = None,
+        dimensions: int | None = None,
+        extra: JSONObject | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> Embeddings:
+        """One vector for each text, in the order of the texts; see `llmstream.Model.embed`.
+
+        Raises:
+            LLMStreamError: as that.
+        """
+        embed = partial(self.behind.embed, batch=batch, dimensions=dimensions, extra=extra, timeouts=timeouts)
+        return _Task(lambda: embed(texts)).result()
+
     def __repr__(self) -> str:
         return repr(self.behind)
+
+
+class ConnectedProvider:
+    """A provider with an address and a key; see `llmstream.ConnectedProvider`."""
+
+    def __init__(self, provider: _connected.ConnectedProvider) -> None:
+        self.behind = provider
+
+    @property
+    def name(self) -> str:
+        """The provider's name."""
+        return self.behind.name
+
+    def model(self, id: str, /) -> Model:
+        """A model of the provider's, by its id."""
+        return Model(self.behind.model(id))
+
+    def models(self, *, timeouts: Timeouts | None = None) -> tuple[ModelInfo, ...]:
+        """The models that the provider lists; see `llmstream.ConnectedProvider.models`.
+
+        Raises:
+            LLMStreamError: as that.
+        """
+        return _Task(lambda: self.behind.models(timeouts=timeouts)).result()
+
+
+def get_provider(
+    name: str,
+    /,
+    *,
+    base_url: str | None = None,
+    key: str | Secret | None = None,
+    http: AsyncClientLike | None = None,
+) -> ConnectedProvider:
+    """Find a provider by name; see `llmstream.get_provider`.
+
+    Raises:
+        ConfigError: when there is no such provider or key.
+    """
+    return ConnectedProvider(registry.get_provider(name, base_url=base_url, key=key, http=http))
 
 
 def get_model(

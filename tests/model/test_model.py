@@ -17,6 +17,7 @@ from llmstream import (
     Timeouts,
     Tool,
     ToolChoice,
+    UnsupportedError,
     assistant,
     system,
     user,
@@ -43,6 +44,11 @@ async def test_one_method_makes_a_model() -> None:
     assert (response.text(), response.state, response.source) == ("hi", "complete", "mine/echo")
     assert (await response.reply("again")).text() == "again"
     assert repr(Echo()) == "<Echo mine/echo>"
+
+
+async def test_a_model_that_cannot_embed_says_so() -> None:
+    with pytest.raises(UnsupportedError, match="embeds texts, got mine/echo"):
+        await Echo().embed(["a"])
 
 
 async def test_a_prompt_makes_one_request() -> None:

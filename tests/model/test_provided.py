@@ -221,3 +221,24 @@ async def test_a_header_of_the_wires_own_is_checked_too() -> None:
     acme, _ = model(row=attrs.evolve(ROW, codec=Careless()))
     with pytest.raises(ConfigError, match="'a b'"):
         await acme.prompt("hi")
+
+
+async def test_texts_are_embedded_by_the_models_id() -> None:
+    acme, transport = model(Answer([b'{"data":[{"index":0,"embedding":[1]}]}']))
+    assert (await acme.embed(("a",), dimensions=1)).vectors == ((1.0,),)
+    assert transport.calls[0].url == "http://acme.test/v1/embeddings?api-version=v+1"
+    assert transport.calls[0].body == dump_bytes({"model": "m-1", "input": ["a"], "dimensions": 1})
+
+
+async def test_the_clocks_of_an_embedding_are_the_models_or_its_own() -> None:
+    for given, own, seconds in ((None, Timeouts(total=2), 2), (Timeouts(total=3), Timeouts(total=2), 3)):
+        acme, _ = model(Answer([Pause()]), timeouts=own)
+        with pytest.raises(TimeoutExceeded) as caught:
+            await acme.embed(["a"], timeouts=given)
+        assert caught.value.seconds == seconds
+
+
+async def test_one_string_is_no_list_of_texts() -> None:
+    acme, _ = model()
+    with pytest.raises(ConfigError, match="one string"):
+        await acme.embed("abc")

@@ -16,6 +16,8 @@ from llmstream.values.content import (
     ToolCallPart,
     ToolResultPart,
 )
+from llmstream.values.embeddings import Embeddings
+from llmstream.values.listed import ModelInfo
 from llmstream.values.response import Response
 from llmstream.values.usage import Usage
 
@@ -163,3 +165,13 @@ def test_a_broken_body_is_an_error_without_a_status():
         "message": "expected JSON",
         "after_events": False,
     }
+
+
+def test_vectors_and_models_are_counted():
+    embeddings = Embeddings([(1.0, 2.0, 3.0, 4.0)], Usage(input=5), "m")
+    found = findings(embeddings)
+    assert (found["embeddings"], found["dims"], found["first"]) == (1, 4, [1.0, 2.0, 3.0])
+    assert (found["model"], found["usage"]["input_tokens"], found["error"]) == ("m", 5, None)
+    assert findings(Embeddings())["dims"] == 0
+    assert findings((ModelInfo("a"), ModelInfo("b"))) == {"models": 2, "first_id": "a", "error": None}
+    assert findings(())["first_id"] == ""

@@ -3,7 +3,7 @@
 from typing import assert_type
 
 import llmstream
-from llmstream import sync
+from llmstream import sync, testing
 from llmstream.model.conversation import Conversation
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream
@@ -54,6 +54,16 @@ def folding(events: list[llmstream.Event]) -> None:
     assert_type(llmstream.reduce(events), pure.Response)
     draft = llmstream.Draft()
     assert_type(llmstream.step(draft, events[0]), llmstream.Draft)
+
+
+async def beside(model: llmstream.Model) -> None:
+    assert_type(await model.embed(["a"], batch=2, dimensions=3), llmstream.Embeddings)
+    assert_type(await llmstream.get_provider("openai").models(), tuple[llmstream.ModelInfo, ...])
+    assert_type(sync.get_provider("openai").models(), tuple[llmstream.ModelInfo, ...])
+    assert_type(sync.get_model("demo").embed(["a"]), llmstream.Embeddings)
+    assert_type(testing.decode("models", b""), tuple[llmstream.ModelInfo, ...])
+    assert_type(testing.decode("embeddings", b""), llmstream.Embeddings)
+    assert_type(testing.decode("anthropic", b""), Response)
 
 
 def found() -> None:

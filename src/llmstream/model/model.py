@@ -8,13 +8,15 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from llmstream.client.attach import opened
-from llmstream.errors import ConfigError
+from llmstream.errors import ConfigError, UnsupportedError
+from llmstream.jsontext import JSONObject
 from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
 from llmstream.model.conversation import Conversation
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
 from llmstream.values import response as pure
 from llmstream.values.content import Attachment
+from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Done, Event, TextDelta
 from llmstream.values.messages import Message
 from llmstream.values.request import AnyTool, Request
@@ -99,6 +101,30 @@ class Model(ABC):
             options=options,
         )
         return self._stream(ask.request(self.id), timeouts, keep=keep)
+
+    async def embed(
+        self,
+        texts: Iterable[str],
+        *,
+        batch: int | None = None,
+        dimensions: int | None = None,
+        extra: JSONObject | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> Embeddings:
+        """One vector for each text, in the order of the texts.
+
+        Args:
+            batch: how many texts go in one call; by default, and at most, as many as the wire takes.
+            dimensions: how long the vectors are to be.
+            extra: merged into each call's body last, in the provider's words.
+            timeouts: for each call.
+
+        Raises:
+            UnsupportedError: when the model cannot embed, or its wire cannot say what is asked for.
+            ConfigError: when a value is of the wrong kind.
+            LLMStreamError: when the provider refuses, cannot be reached or says what are no vectors.
+        """
+        raise UnsupportedError(f"expected a model that embeds texts, got {self.name}")
 
     def conversation(
         self,

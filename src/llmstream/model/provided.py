@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from urllib.parse import urlencode
 
 import attrs
@@ -13,10 +13,13 @@ from llmstream.client.attach import opened
 from llmstream.client.drive import Call, Line, batches, events
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError
+from llmstream.jsontext import JSONObject
+from llmstream.model.documents import Documents
 from llmstream.model.model import Model
 from llmstream.model.stream import Source
 from llmstream.providers._provider import Provider
 from llmstream.transport.base import Header, HttpCall, Transport
+from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Event
 from llmstream.values.request import Request
 from llmstream.values.secret import Secret
@@ -112,6 +115,21 @@ class ProviderModel(Model):
             ConfigError: at once, when the request lacks something.
         """
         return batches(self._endpoint.call(request, timeouts or self._timeouts))
+
+    async def embed(
+        self,
+        texts: Iterable[str],
+        *,
+        batch: int | None = None,
+        dimensions: int | None = None,
+        extra: JSONObject | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> Embeddings:
+        """One vector for each text; as `Model.embed`."""
+        if isinstance(texts, str):
+            raise ConfigError("expected texts to embed, got one string")
+        documents = Documents(self._endpoint, timeouts or self._timeouts)
+        return await documents.embed(self.id, texts, batch=batch, dimensions=dimensions, extra=extra)
 
     def _source(self, timeouts: Timeouts | None) -> Source:
         line, limits = Line(), timeouts or self._timeouts

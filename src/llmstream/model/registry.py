@@ -9,6 +9,7 @@ from pkgutil import iter_modules
 
 from llmstream import config, plugins, providers
 from llmstream.errors import ConfigError
+from llmstream.model.connected import ConnectedProvider
 from llmstream.model.model import Model
 from llmstream.model.provided import Endpoint, ProviderModel
 from llmstream.providers._provider import Provider
@@ -59,6 +60,25 @@ def get_model(
     if row is None or not model_id:
         row, model_id = _by_prefix(name), name
     return ProviderModel(model_id, _endpoint(row, base_url, key, http))
+
+
+def get_provider(
+    name: str,
+    /,
+    *,
+    base_url: str | None = None,
+    key: str | Secret | None = None,
+    http: AsyncClientLike | None = None,
+) -> ConnectedProvider:
+    """Find a provider by name, to ask it what models it has; the arguments are those of `get_model`.
+
+    Raises:
+        ConfigError: when there is no such provider or key.
+    """
+    row = provider(name)
+    if row is None:
+        raise ConfigError(f"expected one of the providers {', '.join(provider_names())}, got {name!r}")
+    return ConnectedProvider(_endpoint(row, base_url, key, http))
 
 
 def provider(name: str, /) -> Provider | None:
