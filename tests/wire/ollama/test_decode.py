@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmstream import (
     Attachment,
@@ -24,7 +26,7 @@ from llmstream import (
     TruncatedStreamError,
     Usage,
 )
-from llmstream.testing import laws
+from llmstream.testing import laws, strategies
 from llmstream.wire.http import ResponseHead
 from llmstream.wire.ollama import CODEC
 
@@ -252,6 +254,21 @@ def test_raw_lines_are_given_when_asked_for():
     assert error is None
     assert [type(event) for event in found] == [Raw, TextDelta, Raw, TextDelta, Raw, Done]
     assert found[0] == Raw(json.loads(line(content="a")))
+
+
+FIELDS = [
+    "message", "content", "thinking", "tool_calls", "function", "name", "arguments", "id", "images", "done",
+    "done_reason", "error", "logprobs", "model", "eval_count", "response",
+]  # fmt: skip
+VALUES = strategies.json_values() | st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(FIELDS, strategies.json_values())
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES | st.lists(VALUES, max_size=2)), max_size=3))
+def test_whatever_lines_say_they_are_events_or_a_typed_error(lines: list[dict]):
+    found, error = decoded(*(json.dumps(one).encode() + b"\n" for one in lines))
+    laws.grammar(found, complete=error is None)
 
 
 ANSWER = b"".join(

@@ -51,6 +51,7 @@ def test_a_request_is_read_as_it_was_sent():
     assert SERVER.request(http) == request
     assert SERVER.streams(http)
     assert not SERVER.streams(asked())
+    assert SERVER.request(asked()) == Request("m", [user("p")])
     assert SERVER.request(asked(prompt=["p"], stop="x", temperature=1)).options == Options(
         stop="x", temperature=1
     )
