@@ -16,9 +16,9 @@ from llmstream.errors import InvalidRequestError
 from llmstream.jsontext import JSON, JSONError, JSONObject, loads, loads_object
 from llmstream.values.request import AnyTool, Options, OutputSchema, Request, ServerSideTool, Tool, ToolChoice
 from llmstream.wire.anthropic.encode import VERSION, thinking
-from llmstream.wire.anthropic.fields import MisfitError, integer, items, mapping, string, text
 from llmstream.wire.anthropic.quirks import Quirks
 from llmstream.wire.anthropic.server.history import History, cache_time
+from llmstream.wire.fields import MisfitError, integer, items, mapping, string, text
 from llmstream.wire.http import HttpRequest
 
 _CHOICES: Final[dict[str, ToolChoice]] = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from llmstream.wire.anthropic import fields
-from llmstream.wire.anthropic.fields import MisfitError
+from llmstream.wire import fields
+from llmstream.wire.fields import MisfitError
 
 
 def test_values_of_the_right_type_are_given_back() -> None:
