@@ -178,6 +178,13 @@ def test_text_that_was_overtaken_becomes_a_part_of_its_own() -> None:
     ]
 
 
+def test_an_image_that_was_overtaken_comes_when_it_is_there() -> None:
+    opened = PartMetadata(0, P, {}, kind="attachment")
+    preview, image = ImageOut(0, Attachment("image/png", data=b"p"), partial=True), Attachment("image/png", data=b"i")
+    said = [opened, TextDelta(1, "a"), preview, TextDelta(1, "b"), ImageOut(0, image)]
+    assert canonical(*said) == [TextDelta(0, "a"), TextDelta(0, "b"), ImageOut(1, image)]
+
+
 def test_what_comes_for_a_part_that_has_ended_is_dropped_or_refused() -> None:
     late = [CitationOut(0, Citation("https://x.test")), PartMetadata(0, P, {"a": 1})]
     assert canonical(TextDelta(0, "a"), ReasoningDelta(1, "hm"), *late) == [
@@ -208,7 +215,7 @@ def test_what_continues_no_part_is_refused(stray) -> None:
 )
 def test_a_part_keeps_its_kind(first) -> None:
     with pytest.raises(WireError, match="more of the part at 0"):
-        canonical(first, AudioDelta(0, b""))
+        canonical(first, ToolResultOut(0, "t", server_executed=True))
 
 
 def test_parts_that_the_wire_cannot_show_take_no_number() -> None:
@@ -311,6 +318,11 @@ def test_a_foreign_citation_is_one_of_a_page_of_the_web() -> None:
 def test_what_the_wire_cannot_say_is_refused(event) -> None:
     with pytest.raises(UnsupportedError, match="bedrock|opaque"):
         canonical(event)
+
+
+def test_audio_is_refused_also_where_a_part_was_open_for_it() -> None:
+    with pytest.raises(UnsupportedError, match="audio"):
+        canonical(PartMetadata(0, P, {}, kind="attachment"), AudioDelta(0, b"a"))
 
 
 def test_calls_have_ids_of_their_own() -> None:

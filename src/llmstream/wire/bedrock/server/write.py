@@ -209,6 +209,8 @@ class _Image(_Block):
         self._last: ImageOut | None = None
 
     def take(self, event: _PartEvent) -> Iterator[JSONObject]:
+        if isinstance(event, AudioDelta):
+            raise _no_audio()
         if not isinstance(event, ImageOut):
             return super().take(event)
         if not event.partial:
@@ -343,7 +345,7 @@ class Writer:
             case ImageOut() | PartMetadata(kind="attachment"):
                 return _Image(self._provider)
             case AudioDelta():
-                raise _refused("text, images and calls", "audio")
+                raise _no_audio()
             case _:
                 raise WireError(f"expected an open part at {event.index}, got {type(event).__name__}")
 
@@ -373,10 +375,18 @@ def _reopens(event: _PartEvent) -> bool:
     match event:
         case TextDelta(text=text) | ReasoningDelta(text=text):
             return bool(text)
+        case ImageOut(partial=partial):
+            return not partial
+        case AudioDelta():
+            return True
         case PartMetadata() | CitationOut():
             return False
         case _:
             raise WireError(f"expected no more of the part at {event.index}, got {type(event).__name__}")
+
+
+def _no_audio() -> UnsupportedError:
+    return _refused("text, images and calls", "audio")
 
 
 def _refused(expected: str, got: str) -> UnsupportedError:
