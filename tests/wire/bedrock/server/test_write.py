@@ -180,7 +180,10 @@ def test_text_that_was_overtaken_becomes_a_part_of_its_own() -> None:
 
 def test_an_image_that_was_overtaken_comes_when_it_is_there() -> None:
     opened = PartMetadata(0, P, {}, kind="attachment")
-    preview, image = ImageOut(0, Attachment("image/png", data=b"p"), partial=True), Attachment("image/png", data=b"i")
+    preview, image = (
+        ImageOut(0, Attachment("image/png", data=b"p"), partial=True),
+        Attachment("image/png", data=b"i"),
+    )
     said = [opened, TextDelta(1, "a"), preview, TextDelta(1, "b"), ImageOut(0, image)]
     assert canonical(*said) == [TextDelta(0, "a"), TextDelta(0, "b"), ImageOut(1, image)]
 
