@@ -41,6 +41,7 @@ from llmstream.model import (
     stream as _stream,
 )
 from llmstream.model.ask import OptionsLike
+from llmstream.model.credential import Key
 from llmstream.replay import replay
 from llmstream.serial import ResponseDict
 from llmstream.transport.base import AsyncClientLike
@@ -48,7 +49,6 @@ from llmstream.values import response as pure
 from llmstream.values.events import Event, TextDelta
 from llmstream.values.messages import Message
 from llmstream.values.request import AnyTool, Request
-from llmstream.values.secret import Secret
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -455,7 +455,7 @@ def get_model(
     name: str | None = None,
     *,
     base_url: str | None = None,
-    key: str | Secret | None = None,
+    key: Key | None = None,
     http: AsyncClientLike | None = None,
 ) -> Model:
     """Find a model by name; see `llmstream.get_model`.

@@ -42,11 +42,16 @@ _END_SECONDS = 0.1
 
 @attrs.frozen(kw_only=True)
 class Call:
-    """One call, ready to be made."""
+    """One call, ready to be made.
+
+    `authorize` gives what is sent in place of `http`: it is asked each time, for tokens and signatures
+    grow old.
+    """
 
     codec: Codec
     http: HttpCall
     transport: Transport
+    authorize: Callable[[HttpCall], Awaitable[HttpCall]] | None = None
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     ids: Ids | None = None
     raw: bool = False
@@ -71,8 +76,10 @@ async def batches(call: Call, /) -> AsyncGenerator[list[Event], None]:
     Raises:
         LLMStreamError: whatever ended the call before its answer was complete.
     """
+    clocks = Clocks(call.timeouts, _time())
     try:
-        async with aclosing(_answer(call)) as source:
+        call = await _authorized(call, clocks)
+        async with aclosing(_answer(call, clocks)) as source:
             async for batch in source:
                 yield batch  # noqa: ASYNC119 - aclosing is the cleanup
     except LLMStreamError as error:
@@ -82,8 +89,15 @@ async def batches(call: Call, /) -> AsyncGenerator[list[Event], None]:
         raise
 
 
-async def _answer(call: Call) -> AsyncGenerator[list[Event], None]:
-    clocks = Clocks(call.timeouts, _time())
+async def _authorized(call: Call, clocks: Clocks) -> Call:
+    authorize = call.authorize
+    if authorize is None:
+        return call
+    http = await _within(clocks, lambda: authorize(call.http), "config")
+    return attrs.evolve(call, http=http, authorize=None)
+
+
+async def _answer(call: Call, clocks: Clocks) -> AsyncGenerator[list[Event], None]:
     end: list[Event] = []
     exchange = await _within(clocks, lambda: call.transport.open(call.http), "headers")
     try:

@@ -12,6 +12,7 @@ import attrs
 from llmstream.client.drive import Call, batches, events
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError
+from llmstream.model.credential import Clock, TokenSource, asked, now, once
 from llmstream.model.model import Model
 from llmstream.providers._provider import Provider
 from llmstream.transport.base import Header, HttpCall, Transport
@@ -20,6 +21,7 @@ from llmstream.values.request import Request
 from llmstream.values.secret import Secret
 from llmstream.wire.codec import Codec, counter
 from llmstream.wire.http import HttpRequest
+from llmstream.wire.sign import Credentials, Scope, signature
 
 # RFC 9110, section 5.6.2.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -27,12 +29,17 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 @attrs.frozen
 class Endpoint:
-    """Where and how a provider is reached, resolved for one caller."""
+    """Where and how a provider is reached, resolved for one caller.
+
+    `scope` is where signatures are good, by the time of `clock`.
+    """
 
     provider: Provider
     base_url: str
-    key: Secret | None
+    key: Secret | Credentials | TokenSource | None
     transport: Transport
+    scope: Scope | None = None
+    clock: Clock = now
 
     def call(self, request: Request, timeouts: Timeouts) -> Call:
         """The call that a request makes.
@@ -54,6 +61,7 @@ class Endpoint:
                 pool=timeouts.pool,
             ),
             transport=self.transport,
+            authorize=None if self.key is None or isinstance(self.key, Secret) else self._authorized,
             timeouts=timeouts,
             ids=counter(f"call_{secrets.token_hex(4)}_"),
             raw=request.options.raw,
@@ -70,16 +78,29 @@ class Endpoint:
             # Compression holds tokens back until a block is full.
             ("accept-encoding", "identity"),
             *self.provider.headers,
-            *self._credential(),
+            *(self._shown(self.key) if isinstance(self.key, Secret) else ()),
             *http.headers,
         )
-        return tuple({name.lower(): (name, value) for name, value in given}.values())
+        return once(given)
 
-    def _credential(self) -> tuple[Header, ...]:
-        if self.key is None:
-            return ()
+    def _shown(self, key: Secret) -> tuple[Header, ...]:
         prefix = self.provider.key_prefix
-        return ((self.provider.key_header, Secret(prefix + self.key.reveal()) if prefix else self.key),)
+        return ((self.provider.key_header, Secret(prefix + key.reveal()) if prefix else key),)
+
+    async def _authorized(self, call: HttpCall) -> HttpCall:
+        """The call with what shows who makes it: a token that was asked for, or a signature."""
+        key = await asked(self.key) if callable(self.key) else self.key
+        if key is None:
+            return call
+        own = self._shown(key) if isinstance(key, Secret) else self._signed(call, key)
+        return attrs.evolve(call, headers=once((*own, *call.headers)))
+
+    def _signed(self, call: HttpCall, credentials: Credentials) -> tuple[Header, ...]:
+        if self.scope is None:
+            raise ConfigError(
+                f"expected a key for {self.provider.name}, got credentials of AWS, and no region to sign for"
+            )
+        return signature(call.plain(), credentials, self.scope, time=self.clock())
 
 
 class ProviderModel(Model):

@@ -49,6 +49,7 @@ _BETAS: Final[Mapping[str, str]] = {
     "advisor_20260301": "advisor-tool-2026-03-01",
     "mcp_toolset": "mcp-client-2025-11-20",
 }
+_BETA: Final = "anthropic-beta"
 _FILES_BETA: Final = "files-api-2025-04-14"
 
 _DATED: Final = re.compile(r"_\d{8}$")
@@ -73,15 +74,15 @@ def encode(request: Request, provider: str, quirks: Quirks, /) -> HttpRequest:
     if not body["messages"]:
         raise ConfigError("expected a message of the user's to send, got none that says anything")
     body |= _tools(request) | _output(options, request.schema) | _sampling(options)
-    body["stream"] = True
+    if quirks.says_stream:
+        body["stream"] = True
     if quirks.version:
         body["anthropic_version"] = quirks.version
-    return HttpRequest(
-        "POST",
-        quirks.path.replace("{model}", quote(request.model, safe="@")),
-        headers=_headers(request, quirks).items(),
-        body=dump_bytes(merged(body, options.extra)),
-    )
+    headers = _headers(request, quirks)
+    if quirks.betas == "body" and _BETA in headers:
+        body["anthropic_beta"] = headers.pop(_BETA).split(",")
+    path = quirks.path.replace("{model}", quote(request.model, safe="@"))
+    return HttpRequest("POST", path, headers.items(), dump_bytes(merged(body, options.extra)))
 
 
 def _refuse(options: Options) -> None:
@@ -203,9 +204,9 @@ def _headers(request: Request, quirks: Quirks) -> dict[str, str]:
     if not quirks.version:
         headers["anthropic-version"] = VERSION
     given = {name.lower(): str(value) for name, value in request.options.headers.items()}
-    betas = dict.fromkeys([*_betas(request), *_listed(given.pop("anthropic-beta", ""))])
+    betas = dict.fromkeys([*_betas(request), *_listed(given.pop(_BETA, ""))])
     if betas:
-        headers["anthropic-beta"] = ",".join(betas)
+        headers[_BETA] = ",".join(betas)
     return headers | given
 
 
