@@ -41,11 +41,13 @@ def test_the_published_example() -> None:
     )
 
 
+CLAUDE = "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse-stream"
+ARN = "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fx/converse-stream"
 GOLDEN = {
     "": "9079d1b67905cefb97fbaafe018815111411dc6d809bb8be81777eea4ac3150f",
     "/model/m/converse-stream": "0ed3b70dadd6d389b18b8f615f45bef856aca461a5491e7a2bb212137e9d9fb1",
-    "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse-stream": "1c0034ed5f3032bcc70615d38987be6209d5a1031924061f1d5e4b58cc74556d",
-    "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fx/converse-stream?b=1&a=%20": "fc2746c45e94d2206f76a225e969129e2730823337a1d444b3e8dac2e0bb3b24",
+    CLAUDE: "1c0034ed5f3032bcc70615d38987be6209d5a1031924061f1d5e4b58cc74556d",
+    f"{ARN}?b=1&a=%20": "fc2746c45e94d2206f76a225e969129e2730823337a1d444b3e8dac2e0bb3b24",
 }
 
 

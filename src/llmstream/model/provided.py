@@ -27,6 +27,11 @@ from llmstream.wire.sign import Credentials, Scope, signature
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
+def _kept(key: object) -> str:
+    """A function may show what it was made with."""
+    return "<a function>" if callable(key) else repr(key)
+
+
 @attrs.frozen
 class Endpoint:
     """Where and how a provider is reached, resolved for one caller.
@@ -36,7 +41,7 @@ class Endpoint:
 
     provider: Provider
     base_url: str
-    key: Secret | Credentials | TokenSource | None
+    key: Secret | Credentials | TokenSource | None = attrs.field(repr=_kept)
     transport: Transport
     scope: Scope | None = None
     clock: Clock = now

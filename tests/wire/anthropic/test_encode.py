@@ -272,3 +272,17 @@ def test_a_cloud_names_the_model_in_the_path_and_the_version_in_the_body() -> No
         "stream": True,
         "anthropic_version": "vertex-2023-10-16",
     }
+
+
+def test_where_the_body_is_strict_the_path_asks_for_the_stream_and_the_body_names_the_betas() -> None:
+    quirks = Quirks(path="/model/{model}/stream", version="v", says_stream=False, betas="body")
+    codec = AnthropicCodec("strict", quirks)
+    tools = [ServerSideTool("computer_20250124", "computer")]
+    plain = codec.encode(Request("m:0", [user("Hi")]))
+    assert plain.path == "/model/m%3A0/stream"
+    assert json.loads(plain.body).keys() == {"anthropic_version", "max_tokens", "messages"}
+    http = codec.encode(
+        Request("m", [user("Hi")], tools=tools, options=Options(headers={"anthropic-beta": "x"}))
+    )
+    assert json.loads(http.body)["anthropic_beta"] == ["computer-use-2025-01-24", "x"]
+    assert dict(http.headers) == {"content-type": "application/json"}

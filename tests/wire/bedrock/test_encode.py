@@ -94,7 +94,7 @@ def test_a_request_with_all_that_the_wire_says() -> None:
                 "structure": {
                     "jsonSchema": {
                         "name": "answer",
-                        "schema": '{"type":"object","properties":{"a":{"type":"integer"}},"additionalProperties":false}',
+                        "schema": json.dumps(CLOSED, separators=(",", ":")),
                         "description": "an answer",
                     }
                 },

@@ -319,7 +319,7 @@ def test_a_foreign_citation_is_one_of_a_page_of_the_web() -> None:
     ],
 )
 def test_what_the_wire_cannot_say_is_refused(event) -> None:
-    with pytest.raises(UnsupportedError, match="bedrock|opaque"):
+    with pytest.raises(UnsupportedError, match=r"bedrock|opaque"):
         canonical(event)
 
 
