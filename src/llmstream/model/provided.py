@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from urllib.parse import urlencode
 
 import attrs
@@ -66,7 +66,7 @@ class Endpoint:
                 pool=timeouts.pool,
             ),
             transport=self.transport,
-            authorize=None if self.key is None or isinstance(self.key, Secret) else self._authorized,
+            authorize=self._authority(),
             timeouts=timeouts,
             ids=counter(f"call_{secrets.token_hex(4)}_"),
             raw=request.options.raw,
@@ -92,13 +92,18 @@ class Endpoint:
         prefix = self.provider.key_prefix
         return ((self.provider.key_header, Secret(prefix + key.reveal()) if prefix else key),)
 
-    async def _authorized(self, call: HttpCall) -> HttpCall:
-        """The call with what shows who makes it: a token that was asked for, or a signature."""
-        key = await asked(self.key) if callable(self.key) else self.key
-        if key is None:
-            return call
-        own = self._shown(key) if isinstance(key, Secret) else self._signed(call, key)
-        return attrs.evolve(call, headers=once((*own, *call.headers)))
+    def _authority(self) -> Callable[[HttpCall], Awaitable[HttpCall]] | None:
+        """What gives a call that which shows who makes it: a token that is asked for, or a signature."""
+        source = self.key
+        if source is None or isinstance(source, Secret):
+            return None
+
+        async def authorize(call: HttpCall) -> HttpCall:
+            key = await asked(source) if callable(source) else source
+            own = self._shown(key) if isinstance(key, Secret) else self._signed(call, key)
+            return attrs.evolve(call, headers=once((*own, *call.headers)))
+
+        return authorize
 
     def _signed(self, call: HttpCall, credentials: Credentials) -> tuple[Header, ...]:
         if self.scope is None:

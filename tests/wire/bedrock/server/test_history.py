@@ -180,6 +180,15 @@ def test_how_long_a_cache_point_keeps(block, time) -> None:
     assert cache_time(block) == time
 
 
+def test_a_second_cache_point_among_results_is_opaque() -> None:
+    result = {"toolResult": {"toolUseId": "t", "content": []}}
+    messages = list(History(P).turns([{"role": "user", "content": [result, POINT, POINT]}]))
+    assert messages == [
+        Message("tool", [ToolResultPart("t", "")], cache="5m"),
+        Message("tool", [OpaquePart(P, "cachePoint", {"type": "default"})]),
+    ]
+
+
 def test_a_cache_point_with_nothing_before_it_is_opaque() -> None:
     (message,) = History(P).turns([{"role": "user", "content": [POINT, {"text": "a"}]}])
     assert message == user(OpaquePart(P, "cachePoint", {"type": "default"}), "a")

@@ -326,6 +326,8 @@ def test_what_the_wire_cannot_say_is_refused(event) -> None:
 def test_audio_is_refused_also_where_a_part_was_open_for_it() -> None:
     with pytest.raises(UnsupportedError, match="audio"):
         canonical(PartMetadata(0, P, {}, kind="attachment"), AudioDelta(0, b"a"))
+    with pytest.raises(UnsupportedError, match="audio"):
+        canonical(PartMetadata(0, P, {}, kind="attachment"), TextDelta(1, "a"), AudioDelta(0, b"a"))
 
 
 def test_calls_have_ids_of_their_own() -> None:
