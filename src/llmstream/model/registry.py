@@ -40,7 +40,7 @@ def get_model(
         base_url: another address of the same wire; what the vendor's own SDK takes. The key in the
             environment belongs to the provider's own address and is not sent to another.
         key: instead of the one in the environment. A function, async or not, is asked for it before each
-            call, for tokens that grow old; where calls are signed, it may be or give AWS `Credentials`.
+            call, for tokens that grow old. Where calls are signed, `wire.sign.Credentials` do, too.
         http: a client of httpx or httpx2 to use; whoever made it closes it.
 
     Raises:

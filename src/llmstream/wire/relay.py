@@ -9,15 +9,15 @@ as in the events of Converse when nova says them here.
 
 from __future__ import annotations
 
-from base64 import b64decode
-from binascii import Error as Base64Error
+import builtins
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
+import msgspec
 
 from llmstream.errors import LLMStreamError, MalformedFrameError, ProviderError
-from llmstream.jsontext import JSON, dump_bytes, dumps, loads_object
+from llmstream.jsontext import dump_bytes, dumps, loads_object
 from llmstream.stage import Pipe, Stage
 from llmstream.values.events import Event
 from llmstream.values.request import Request
@@ -42,6 +42,18 @@ _HEADERS: Final = {
 _EXCERPT: Final = 200
 
 
+class _Chunk(msgspec.Struct, gc=False):
+    bytes: builtins.bytes = b""
+
+
+class _Named(msgspec.Struct, gc=False):
+    type: str = ""
+
+
+_read_chunk: Final = msgspec.json.Decoder(_Chunk).decode
+_read_name: Final = msgspec.json.Decoder(_Named).decode
+
+
 class Unwrap:
     """A stage from AWS's frames to those inside; a frame that is none of its own passes as it is.
 
@@ -62,20 +74,22 @@ class Unwrap:
 
 
 def _inside(frame: Frame) -> Frame:
-    data: JSON = (loads_object(frame.data) or {}).get("bytes")
     try:
-        text = b64decode(data if isinstance(data, str) else b"", validate=True).decode("utf-8", "replace")
-    except (Base64Error, ValueError):
-        text = ""
+        text = _read_chunk(frame.data).bytes.decode("utf-8", "replace")
+        if type := _read_name(text).type:
+            return Frame(type, text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise _malformed(frame) from error
     event = loads_object(text)
     if not event:
-        shown = f"{frame.data[:_EXCERPT]!r}"
-        raise MalformedFrameError(f"expected an event in base64 as bytes of a chunk, got {shown}")
-    type = event.get("type")
-    if isinstance(type, str):
-        return Frame(type, text)
+        raise _malformed(frame)
     name = next(iter(event))
     return Frame(name, dumps(event[name]))
+
+
+def _malformed(frame: Frame) -> MalformedFrameError:
+    shown = f"{frame.data[:_EXCERPT]!r}"
+    return MalformedFrameError(f"expected an event in base64 as bytes of a chunk, got {shown}")
 
 
 class _Wrap:
