@@ -4,7 +4,7 @@ import pytest
 
 from llmstream import Citation
 from llmstream.wire.anthropic import blocks
-from llmstream.wire.fields import MisfitError
+from llmstream.wire.typed import MisfitError
 
 
 @pytest.mark.parametrize(

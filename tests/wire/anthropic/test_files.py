@@ -4,7 +4,7 @@ import pytest
 
 from llmstream import Attachment, ConfigError, UnsupportedError
 from llmstream.wire.anthropic.files import attachment_of, file_block
-from llmstream.wire.fields import MisfitError
+from llmstream.wire.typed import MisfitError
 
 PNG = {"type": "base64", "media_type": "image/png", "data": "cG5n"}
 

@@ -5,7 +5,7 @@ import pytest
 from llmstream import TextPart
 from llmstream.values.content import Citation
 from llmstream.wire.bedrock import blocks
-from llmstream.wire.fields import MisfitError
+from llmstream.wire.typed import MisfitError
 
 P = "bedrock"
 

@@ -16,7 +16,7 @@ from llmstream.wire.bedrock.ending import (
     stop_record,
     usage_of,
 )
-from llmstream.wire.fields import MisfitError
+from llmstream.wire.typed import MisfitError
 
 P = "bedrock"
 

@@ -5,7 +5,7 @@ import pytest
 from llmstream import Attachment, UnsupportedError
 from llmstream.errors import ConfigError
 from llmstream.wire.bedrock.files import Files, attachment_of, image_format, is_file
-from llmstream.wire.fields import MisfitError
+from llmstream.wire.typed import MisfitError
 
 
 def block(attachment: Attachment, **extra: object) -> dict:

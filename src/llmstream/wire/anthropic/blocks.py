@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias, TypeGuard, cast
 
 from llmstream.jsontext import JSON, JSONObject, dumps
 from llmstream.values.content import Citation
-from llmstream.wire.fields import text
+from llmstream.wire.typed import text
 
 BlockKind: TypeAlias = Literal["text", "thinking", "redacted", "call", "result", "opaque"]
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from llmstream.jsontext import JSON, JSONObject, as_list, as_object, dumps
 from llmstream.values.content import Citation, Part
-from llmstream.wire.fields import items, mapping, text
+from llmstream.wire.typed import items, mapping, text
 
 SERVER_CALL: Final = "server_tool_use"
 _RESULT: Final = "_result"

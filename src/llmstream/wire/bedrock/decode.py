@@ -51,8 +51,8 @@ from llmstream.wire.bedrock.files import attachment_of, bytes_of
 from llmstream.wire.codec import Ids, counter
 from llmstream.wire.exceptions import exception_of
 from llmstream.wire.failures import failure
-from llmstream.wire.fields import MisfitError, integer, items, mapping, name, string, text
 from llmstream.wire.framing import Frame
+from llmstream.wire.typed import MisfitError, integer, items, mapping, name, string, text
 
 _EXCERPT: Final = 200
 

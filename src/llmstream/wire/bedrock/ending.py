@@ -11,7 +11,7 @@ from typing import Final
 from llmstream.jsontext import JSON, JSONObject, as_object
 from llmstream.values.events import Done, FinishReason
 from llmstream.values.usage import Usage
-from llmstream.wire.fields import integer
+from llmstream.wire.typed import integer
 
 _FINISH: Final[Mapping[str, FinishReason]] = {
     "end_turn": "stop",

@@ -18,7 +18,7 @@ from llmstream.jsontext import JSON, JSONObject
 from llmstream.values.content import Attachment
 from llmstream.wire.dataurl import attachment_of as read_data_url
 from llmstream.wire.dataurl import b64
-from llmstream.wire.fields import MisfitError, mapping, string, text
+from llmstream.wire.typed import MisfitError, mapping, string, text
 
 FileKind: TypeAlias = Literal["image", "document", "video", "audio"]
 

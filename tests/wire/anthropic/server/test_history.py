@@ -15,7 +15,7 @@ from llmstream import (
 )
 from llmstream.wire.anthropic.server.history import History, cache_time
 from llmstream.wire.anthropic.turns import turns_of
-from llmstream.wire.fields import MisfitError
+from llmstream.wire.typed import MisfitError
 
 P = "anthropic"
 MARK = {"type": "ephemeral"}

@@ -17,7 +17,7 @@ from llmstream import (
 from llmstream.values.content import Citation
 from llmstream.wire.bedrock.server.history import History, cache_time
 from llmstream.wire.bedrock.turns import turns_of
-from llmstream.wire.fields import MisfitError
+from llmstream.wire.typed import MisfitError
 
 P = "bedrock"
 POINT = {"cachePoint": {"type": "default"}}

@@ -18,8 +18,8 @@ from llmstream.values.request import AnyTool, Options, OutputSchema, Request, Se
 from llmstream.wire.anthropic.encode import VERSION, thinking
 from llmstream.wire.anthropic.quirks import Quirks
 from llmstream.wire.anthropic.server.history import History, cache_time
-from llmstream.wire.fields import MisfitError, integer, items, mapping, string, text
 from llmstream.wire.http import HttpRequest
+from llmstream.wire.typed import MisfitError, integer, items, mapping, string, text
 
 _CHOICES: Final[dict[str, ToolChoice]] = {
     "auto": ToolChoice("auto"),

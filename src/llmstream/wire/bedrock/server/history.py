@@ -25,7 +25,7 @@ from llmstream.wire.bedrock.blocks import (
     result_name,
 )
 from llmstream.wire.bedrock.files import attachment_of, is_file
-from llmstream.wire.fields import MisfitError, items, mapping, string, text
+from llmstream.wire.typed import MisfitError, items, mapping, string, text
 
 _TIMES: dict[str, CacheTime] = {"5m": "5m", "1h": "1h"}
 

@@ -19,8 +19,8 @@ from llmstream.jsontext import JSON, JSONError, JSONObject, as_object, loads, lo
 from llmstream.values.request import AnyTool, Options, OutputSchema, Request, ServerSideTool, Tool, ToolChoice
 from llmstream.wire.bedrock.encode import INFERENCE, STREAM, TOOL_SPEC, reasoning
 from llmstream.wire.bedrock.server.history import History, cache_time
-from llmstream.wire.fields import MisfitError, integer, items, mapping, string, text
 from llmstream.wire.http import HttpRequest
+from llmstream.wire.typed import MisfitError, integer, items, mapping, string, text
 
 _PATH: Final = re.compile(r".*/model/(?P<model>[^/]+)/converse(-stream)?")
 _SPEC_FIELDS: Final = frozenset({"name", "description", "inputSchema", "strict"})
