@@ -1,5 +1,6 @@
 """The decoder as `check.py` of the recorded cases calls it."""
 
+import re
 from collections.abc import Sequence
 
 from llmstream.errors import LLMStreamError
@@ -7,6 +8,8 @@ from llmstream.jsontext import JSONObject, loads_object
 from llmstream.testing import decode as decode_body
 from llmstream.testing.findings import findings
 from llmstream.testing.splits import cut
+
+MADE = re.compile(r"call_[0-9a-f]{8}_\d+")
 
 
 def decode(
@@ -22,6 +25,8 @@ def decode(
     except LLMStreamError as error:
         found = findings(error)
     for row in (*found.get("tool_calls", ()), *found.get("tool_results", ())):
-        # What the body does not hold was made here, for a call to which the wire gave no id.
-        row["id"] = row["id"] if row["id"].encode() in body else None
+        # What was made here, for a call to which the wire gave no id, is not in the body; nor is what
+        # came in base64.
+        made = MADE.fullmatch(row["id"]) and row["id"].encode() not in body
+        row["id"] = None if made else row["id"]
     return found

@@ -31,6 +31,13 @@ def test_the_first_key_that_is_set_counts(monkeypatch) -> None:
     assert config.first_key(()) is None
 
 
+def test_the_first_variable_that_is_set_counts(monkeypatch) -> None:
+    monkeypatch.setenv("NAME_A", " ")
+    monkeypatch.setenv("NAME_B", "b")
+    assert config.first(("NAME_A", "NAME_B")) == "b"
+    assert config.first(("NAME_A",)) is None
+
+
 def test_a_key_that_no_header_may_carry_is_named_and_not_shown(monkeypatch) -> None:
     monkeypatch.setenv("KEY_A", "sk-\u00fcber")
     with pytest.raises(ConfigError, match="KEY_A") as caught:

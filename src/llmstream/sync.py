@@ -45,6 +45,7 @@ from llmstream.model import (
     stream as _stream,
 )
 from llmstream.model.ask import OptionsLike
+from llmstream.model.credential import Key
 from llmstream.replay import replay
 from llmstream.serial import ResponseDict
 from llmstream.transport.base import AsyncClientLike
@@ -54,7 +55,6 @@ from llmstream.values.events import Event, TextDelta
 from llmstream.values.listed import ModelInfo
 from llmstream.values.messages import Message
 from llmstream.values.request import AnyTool, Request
-from llmstream.values.secret import Secret
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -503,7 +503,7 @@ def get_provider(
     /,
     *,
     base_url: str | None = None,
-    key: str | Secret | None = None,
+    key: Key | None = None,
     http: AsyncClientLike | None = None,
 ) -> ConnectedProvider:
     """Find a provider by name; see `llmstream.get_provider`.
@@ -518,7 +518,7 @@ def get_model(
     name: str | None = None,
     *,
     base_url: str | None = None,
-    key: str | Secret | None = None,
+    key: Key | None = None,
     http: AsyncClientLike | None = None,
 ) -> Model:
     """Find a model by name; see `llmstream.get_model`.

@@ -3,6 +3,7 @@
 from contextlib import aclosing
 
 import anyio
+import attrs
 import pytest
 
 from llmstream import (
@@ -402,3 +403,28 @@ async def test_a_cancellation_is_not_taken_for_a_clock() -> None:
         await run(made)
     assert scope.cancelled_caught
     assert made.transport.exchanges[0].closed == 1
+
+
+# What shows who calls.
+
+
+async def test_a_call_is_authorized_before_it_is_sent_and_its_secret_is_concealed() -> None:
+    async def authorize(http: HttpCall) -> HttpCall:
+        return attrs.evolve(http, headers=(("authorization", Secret("Bearer fresh-0123")),))
+
+    refusal = Answer([dump_bytes({"error": {"message": "bad token fresh-0123"}})], ResponseHead(401))
+    made = call(refusal, authorize=authorize)
+    _, error = await failure(made, ProviderError)
+    assert dict(made.transport.calls[0].headers) == {"authorization": Secret("Bearer fresh-0123")}
+    assert str(error) == "bad token ***"
+
+
+async def test_authorizing_has_the_time_of_the_first_event() -> None:
+    async def authorize(http: HttpCall) -> HttpCall:
+        await anyio.sleep_forever()
+        return http
+
+    made = call(authorize=authorize, timeouts=Timeouts(first_event=5))
+    _, error = await failure(made, TimeoutExceeded)
+    assert (error.clock, error.phase) == ("first_event", "config")
+    assert made.transport.calls == []

@@ -25,6 +25,7 @@ from llmstream.testing.loopback import replies, serve
 from llmstream.transport.http import HttpTransport
 from llmstream.transport.memory import MemoryTransport
 from llmstream.wire import find
+from llmstream.wire.sign import Credentials, Scope
 
 CODEC = find("openai-chat")
 
@@ -32,7 +33,7 @@ CODEC = find("openai-chat")
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch, tmp_path):
     for name in os.environ:
-        if name.endswith(("_API_KEY", "_BASE_URL")) or name.startswith("LLMSTREAM_"):
+        if name.endswith(("_API_KEY", "_BASE_URL")) or name.startswith(("LLMSTREAM_", "AWS_", "GOOGLE_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LLMSTREAM_HOME", str(tmp_path))
 
@@ -215,6 +216,111 @@ def test_the_http_library_is_chosen_by_a_variable(monkeypatch) -> None:
     monkeypatch.setenv("LLMSTREAM_HTTP", "requests")
     with pytest.raises(ConfigError, match="httpx or httpx2"):
         get_model("openai/x", key="k")
+
+
+# Settings, tokens and signatures.
+
+
+def test_an_address_has_the_users_words_in_it(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert (
+        endpoint(get_model("bedrock/m", key="k")).base_url
+        == "https://bedrock-runtime.eu-west-1.amazonaws.com"
+    )
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    assert (
+        endpoint(get_model("bedrock/m", key="k")).base_url
+        == "https://bedrock-runtime.us-east-1.amazonaws.com"
+    )
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://proxy:1")
+    assert endpoint(get_model("bedrock/m", key="k")).base_url == "http://proxy:1"
+
+
+def test_a_word_may_have_a_default_and_be_written_otherwise(monkeypatch) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p-1")
+    place = "/v1/projects/p-1/locations"
+    for location, host in (
+        (None, "aiplatform.googleapis.com"),
+        ("us-east5", "us-east5-aiplatform.googleapis.com"),
+        ("eu", "aiplatform.eu.rep.googleapis.com"),
+    ):
+        if location is not None:
+            monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", location)
+        found = endpoint(get_model("anthropic-vertex/m", key="k")).base_url
+        assert found == f"https://{host}{place}/{location or 'global'}"
+
+
+def test_words_that_are_missing_or_none_are_named(monkeypatch) -> None:
+    with pytest.raises(ConfigError, match=r"AWS_REGION or AWS_DEFAULT_REGION to be set for bedrock"):
+        get_model("bedrock/m", key="k")
+    with pytest.raises(ConfigError, match="GOOGLE_CLOUD_PROJECT or ANTHROPIC_VERTEX_PROJECT_ID"):
+        get_model("anthropic-vertex/m", key="k")
+    for word in ("evil.test/", "a@b", "a:b", "-", "a b"):
+        monkeypatch.setenv("AWS_REGION", word)
+        with pytest.raises(ConfigError, match="a word of an address in AWS_REGION"):
+            get_model("bedrock/m", key="k")
+
+
+def test_a_key_goes_before_a_signature(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    with pytest.raises(
+        ConfigError, match="AWS_BEARER_TOKEN_BEDROCK or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    ):
+        get_model("bedrock/m")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", " AKIDEXAMPLE ")
+    with pytest.raises(ConfigError, match="AWS_SECRET_ACCESS_KEY"):
+        get_model("bedrock/m")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    found = endpoint(get_model("bedrock/m"))
+    assert (found.key, found.scope) == (
+        Credentials("AKIDEXAMPLE", Secret("s")),
+        Scope("us-east-1", "bedrock"),
+    )
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "t")
+    assert endpoint(get_model("bedrock-invoke/m")).key == Credentials("AKIDEXAMPLE", Secret("s"), Secret("t"))
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "b")
+    assert endpoint(get_model("bedrock/m")).key == Secret("b")
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("https://bedrock-runtime-fips.us-east-1.amazonaws.com", True),
+        ("https://vpce-1a-2b.bedrock-runtime.us-east-1.vpce.amazonaws.com/", True),
+        ("http://bedrock-runtime.us-east-1.amazonaws.com", False),
+        ("https://bedrock-runtime.us-east-1.amazonaws.com.evil.test", False),
+        ("https://x.execute-api.us-east-1.amazonaws.com", False),
+        ("http://localhost:1", False),
+    ],
+)
+@pytest.mark.parametrize(
+    "variables", [("AWS_BEARER_TOKEN_BEDROCK",), ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+)
+def test_what_the_environment_holds_is_for_the_providers_own_addresses(
+    monkeypatch, address, own, variables
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    for name in variables:
+        monkeypatch.setenv(name, "x")
+    assert (endpoint(get_model("bedrock/m", base_url=address)).key is not None) is own
+
+
+def test_a_function_or_credentials_may_be_the_key(monkeypatch) -> None:
+    keys = Credentials("a", Secret("b"))
+    with pytest.raises(ConfigError, match="AWS_REGION or AWS_DEFAULT_REGION to be set for bedrock"):
+        get_model("bedrock/m", base_url="http://h", key=keys)
+    with pytest.raises(ConfigError, match="a key for openai, got credentials"):
+        get_model("openai/m", key=keys)
+
+    def token() -> str:
+        return "t"
+
+    found = endpoint(get_model("bedrock/m", base_url="http://h", key=token))
+    assert (found.key, found.scope) == (token, None)
+    assert endpoint(get_model("openai/m", key=token)).scope is None
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    for key in (token, keys):
+        assert endpoint(get_model("bedrock/m", key=key)).scope == Scope("us-east-1", "bedrock")
 
 
 # Plugins.

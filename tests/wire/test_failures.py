@@ -175,3 +175,28 @@ def test_a_frame_has_the_status_that_it_names(payload, kind: type[ProviderError]
 
 def test_a_frame_without_words_says_so():
     assert str(failure({"error": {}}, "")) == 'an error in the stream, {"error":{}}'
+
+
+@pytest.mark.parametrize(
+    ("status", "type", "kind"),
+    [
+        (403, "ExpiredTokenException:http://internal.test/", AuthError),
+        (403, "AccessDeniedException", ForbiddenError),
+        (404, "ResourceNotFoundException:", NotFoundError),
+        (400, "ValidationException", InvalidRequestError),
+        (429, "ThrottlingException", RateLimitError),
+        (400, "ServiceQuotaExceededException", QuotaError),
+        (429, "ModelNotReadyException", OverloadedError),
+        (424, "ModelErrorException", ServerError),
+    ],
+)
+def test_aws_says_the_type_in_a_header(status, type, kind) -> None:
+    error = refusal(status, {"message": "no"}, x_amzn_errortype=type, x_amzn_requestid="r-1")
+    assert (error.__class__, str(error), error.status, error.request_id) == (kind, "no", status, "r-1")
+
+
+def test_aws_may_say_its_message_otherwise() -> None:
+    assert str(refusal(403, {"Message": "no key"}, x_amzn_errortype="AccessDeniedException")) == "no key"
+    assert str(refusal(503, b"try later", x_amzn_errortype="ServiceUnavailableException")) == "try later"
+    long = {"message": "Input is too long for requested model."}
+    assert isinstance(refusal(400, long, x_amzn_errortype="ValidationException"), ContextLengthError)

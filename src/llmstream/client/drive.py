@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -19,6 +20,7 @@ from llmstream.client.timeouts import Timeouts
 from llmstream.errors import (
     ConnectionLost,
     LLMStreamError,
+    Phase,
     ProviderError,
     UnexpectedContentError,
     WireError,
@@ -29,6 +31,8 @@ from llmstream.values.events import Done, Event
 from llmstream.wire.codec import Codec, Ids
 from llmstream.wire.framing import MAX_FRAME_BYTES
 
+T = TypeVar("T")
+
 MAX_ERROR_BODY = 64 * 1024
 _ERROR_BODY_SECONDS = 10.0
 _NOT_LOST: LLMStreamError | None = None
@@ -38,11 +42,16 @@ _END_SECONDS = 0.1
 
 @attrs.frozen(kw_only=True)
 class Call:
-    """One call, ready to be made."""
+    """One call, ready to be made.
+
+    `authorize` gives what is sent in place of `http`: it is asked each time, for tokens and signatures
+    grow old.
+    """
 
     codec: Codec
     http: HttpCall
     transport: Transport
+    authorize: Callable[[HttpCall], Awaitable[HttpCall]] | None = None
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     ids: Ids | None = None
     raw: bool = False
@@ -67,34 +76,34 @@ class Line:
     It stands in for a cancel scope around each read, which costs as much as all else of a read.
     """
 
-    __slots__ = ("_exchange", "_scope", "cut")
+    __slots__ = ("_cut", "_scope", "exchange")
 
     def __init__(self) -> None:
-        self._exchange: Exchange | None = None
+        self.exchange: Exchange | None = None
         self._scope: anyio.CancelScope | None = None
-        self.cut = False
+        self._cut = False
 
     def interrupt(self) -> None:
         """End the wait: the call fails, with whatever error."""
-        self.cut = True
+        self._cut = True
         if self._scope is not None:
             self._scope.cancel()
-        if self._exchange is not None:
-            self._exchange.interrupt()
+        if self.exchange is not None:
+            self.exchange.interrupt()
 
-    async def opened(self, clocks: Clocks, wait: Callable[[], Awaitable[Exchange]]) -> Exchange:
-        """Wait for the exchange, as long as the clocks allow.
+    async def wait(self, clocks: Clocks, ready: Callable[[], Awaitable[T]], phase: Phase) -> T:
+        """Wait for something before there is an exchange, as long as the clocks allow.
 
         Raises:
             TimeoutExceeded: when the time is over.
             ConnectionLost: when the wait was ended.
         """
-        with anyio.CancelScope(deadline=clocks.deadline) as self._scope:
-            self._exchange = await wait()
-        self._scope = None
-        if self._exchange is not None:
-            return self._exchange
-        raise ConnectionLost("the call was closed") if self.cut else clocks.exceeded("headers")
+        if not self._cut:
+            with anyio.CancelScope(deadline=clocks.deadline) as self._scope:
+                result = await ready()
+                self._scope = None
+                return result
+        raise ConnectionLost("the call was closed") if self._cut else clocks.exceeded(phase)
 
 
 async def batches(call: Call, line: Line | None = None, /) -> AsyncGenerator[list[Event], None]:
@@ -106,7 +115,11 @@ async def batches(call: Call, line: Line | None = None, /) -> AsyncGenerator[lis
     clocks = Clocks(call.timeouts, _time())
     exchange: Exchange | None = None
     try:
-        exchange = await (line or Line()).opened(clocks, lambda: call.transport.open(call.http))
+        line = line or Line()
+        if call.authorize is not None:
+            authorize, http = call.authorize, call.http
+            call = attrs.evolve(call, http=await line.wait(clocks, lambda: authorize(http), "config"))
+        exchange = line.exchange = await line.wait(clocks, lambda: call.transport.open(call.http), "headers")
         await _refuse(call, exchange, clocks)
         answer = _Answer(call, exchange)
         while answer.done is None:

@@ -21,6 +21,11 @@ def variable(name: str) -> str | None:
     return value if value.strip() else None
 
 
+def first(names: tuple[str, ...]) -> str | None:
+    """The value of the first of these variables that is set."""
+    return next((value for name in names if (value := variable(name)) is not None), None)
+
+
 def first_key(names: tuple[str, ...]) -> Secret | None:
     """The key in the first of these variables that is set.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from urllib.parse import urlencode
 
 import attrs
@@ -14,6 +14,7 @@ from llmstream.client.drive import Call, Line, batches, events
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError
 from llmstream.jsontext import JSONObject
+from llmstream.model.credential import Clock, TokenSource, asked, now, once
 from llmstream.model.documents import Documents
 from llmstream.model.model import Model
 from llmstream.model.stream import Source
@@ -25,19 +26,30 @@ from llmstream.values.request import Request
 from llmstream.values.secret import Secret
 from llmstream.wire.codec import Codec, counter
 from llmstream.wire.http import HttpRequest
+from llmstream.wire.sign import Credentials, Scope, signature
 
 # RFC 9110, section 5.6.2.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
+def _kept(key: object) -> str:
+    """A function may show what it was made with."""
+    return "<a function>" if callable(key) else repr(key)
+
+
 @attrs.frozen
 class Endpoint:
-    """Where and how a provider is reached, resolved for one caller."""
+    """Where and how a provider is reached, resolved for one caller.
+
+    `scope` is where signatures are good, by the time of `clock`.
+    """
 
     provider: Provider
     base_url: str
-    key: Secret | None
+    key: Secret | Credentials | TokenSource | None = attrs.field(repr=_kept)
     transport: Transport
+    scope: Scope | None = None
+    clock: Clock = now
 
     def call(self, request: Request, timeouts: Timeouts) -> Call:
         """The call that a request makes.
@@ -59,6 +71,7 @@ class Endpoint:
                 pool=timeouts.pool,
             ),
             transport=self.transport,
+            authorize=self._authority(),
             timeouts=timeouts,
             ids=counter(f"call_{secrets.token_hex(4)}_"),
             raw=request.options.raw,
@@ -75,16 +88,34 @@ class Endpoint:
             # Compression holds tokens back until a block is full.
             ("accept-encoding", "identity"),
             *self.provider.headers,
-            *self._credential(),
+            *(self._shown(self.key) if isinstance(self.key, Secret) else ()),
             *http.headers,
         )
-        return tuple({name.lower(): (name, value) for name, value in given}.values())
+        return once(given)
 
-    def _credential(self) -> tuple[Header, ...]:
-        if self.key is None:
-            return ()
+    def _shown(self, key: Secret) -> tuple[Header, ...]:
         prefix = self.provider.key_prefix
-        return ((self.provider.key_header, Secret(prefix + self.key.reveal()) if prefix else self.key),)
+        return ((self.provider.key_header, Secret(prefix + key.reveal()) if prefix else key),)
+
+    def _authority(self) -> Callable[[HttpCall], Awaitable[HttpCall]] | None:
+        """What gives a call that which shows who makes it: a token that is asked for, or a signature."""
+        source = self.key
+        if source is None or isinstance(source, Secret):
+            return None
+
+        async def authorize(call: HttpCall) -> HttpCall:
+            key = await asked(source) if callable(source) else source
+            own = self._shown(key) if isinstance(key, Secret) else self._signed(call, key)
+            return attrs.evolve(call, headers=once((*own, *call.headers)))
+
+        return authorize
+
+    def _signed(self, call: HttpCall, credentials: Credentials) -> tuple[Header, ...]:
+        if self.scope is None:
+            raise ConfigError(
+                f"expected a key for {self.provider.name}, got credentials of AWS, and no region to sign for"
+            )
+        return signature(call.plain(), credentials, self.scope, time=self.clock())
 
 
 class ProviderModel(Model):

@@ -10,14 +10,18 @@ from pkgutil import iter_modules
 from llmstream import config, plugins, providers
 from llmstream.errors import ConfigError
 from llmstream.model.connected import ConnectedProvider
+from llmstream.model.credential import Key, TokenSource, secret_of
 from llmstream.model.model import Model
 from llmstream.model.provided import Endpoint, ProviderModel
-from llmstream.providers._provider import Provider
+from llmstream.providers._provider import Provider, Setting, Signing
 from llmstream.transport.base import AsyncClientLike, Transport, shown
 from llmstream.transport.http import HttpTransport
 from llmstream.transport.memory import MemoryTransport
 from llmstream.values.secret import Secret
+from llmstream.wire.sign import Credentials, Scope
 
+# What may stand in a host or a path without changing what is around it.
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 
 
@@ -25,7 +29,7 @@ def get_model(
     name: str | None = None,
     *,
     base_url: str | None = None,
-    key: str | Secret | None = None,
+    key: Key | None = None,
     http: AsyncClientLike | None = None,
 ) -> Model:
     """Find a model by name: "provider/model-id", or a bare id whose beginning is well known.
@@ -36,7 +40,8 @@ def get_model(
     Args:
         base_url: another address of the same wire; what the vendor's own SDK takes. The key in the
             environment belongs to the provider's own address and is not sent to another.
-        key: instead of the one in the environment.
+        key: instead of the one in the environment. A function, async or not, is asked for it before each
+            call, for tokens that grow old. Where calls are signed, `wire.sign.Credentials` do, too.
         http: a client of httpx or httpx2 to use; whoever made it closes it.
 
     Raises:
@@ -67,7 +72,7 @@ def get_provider(
     /,
     *,
     base_url: str | None = None,
-    key: str | Secret | None = None,
+    key: Key | None = None,
     http: AsyncClientLike | None = None,
 ) -> ConnectedProvider:
     """Find a provider by name, to ask it what models it has; the arguments are those of `get_model`.
@@ -129,16 +134,16 @@ def _by_prefix(model_id: str) -> Provider:
     return max(fitting, key=lambda found: found[0])[1]
 
 
-def _endpoint(
-    row: Provider, base_url: str | None, key: str | Secret | None, http: AsyncClientLike | None
-) -> Endpoint:
-    return Endpoint(row, _address(row, base_url), _key(row, base_url, key), _transport(row, http))
+def _endpoint(row: Provider, base_url: str | None, key: Key | None, http: AsyncClientLike | None) -> Endpoint:
+    found = _key(row, base_url, key)
+    scope = None if found is None or isinstance(found, Secret) else _scope(row, found)
+    return Endpoint(row, _address(row, base_url), found, _transport(row, http), scope)
 
 
 def _address(row: Provider, base_url: str | None) -> str:
     if row.script is not None:
         return ""
-    address = base_url or (config.variable(row.base_url_env) if row.base_url_env else None) or row.base_url
+    address = base_url or (config.variable(row.base_url_env) if row.base_url_env else None) or _filled(row)
     if not address:
         where = f" or {row.base_url_env}" if row.base_url_env else ""
         raise ConfigError(f"expected base_url={where} for {row.name}: every user of it has another address")
@@ -148,25 +153,71 @@ def _address(row: Provider, base_url: str | None) -> str:
     return address
 
 
-def _key(row: Provider, base_url: str | None, key: str | Secret | None) -> Secret | None:
+def _filled(row: Provider) -> str:
+    """The row's own address with the user's words in it."""
+    missing = [setting for setting in row.settings if _setting(setting) is None]
+    if missing:
+        named = " and ".join(dict.fromkeys(" or ".join(setting.env) for setting in missing))
+        raise ConfigError(f"expected {named} to be set for {row.name}, or base_url=")
+    return row.base_url.format_map({setting.name: _written(setting) for setting in row.settings})
+
+
+def _setting(setting: Setting) -> str | None:
+    value = config.first(setting.env) or setting.default
+    if value is not None and not _WORD.fullmatch(value):
+        raise ConfigError(f"expected a word of an address in {' or '.join(setting.env)}, got {value!r}")
+    return value
+
+
+def _written(setting: Setting) -> str:
+    value = _setting(setting) or ""
+    return setting.special.get(value) or setting.form.format(value)
+
+
+def _key(row: Provider, base_url: str | None, key: Key | None) -> Secret | Credentials | TokenSource | None:
     if key is not None:
-        return _given(key)
-    if base_url is not None and row.base_url and base_url.rstrip("/") != row.base_url.rstrip("/"):
+        return key if callable(key) else secret_of(key)
+    if base_url is not None and _is_elsewhere(row, base_url):
         return None
-    found = config.first_key(row.key_env)
+    found = config.first_key(row.key_env) or _credentials(row.signing)
     if found is None and row.needs_key:
-        raise ConfigError(f"expected a key for {row.name}: give key= or set {' or '.join(row.key_env)}")
+        names = [*row.key_env]
+        if row.signing is not None:
+            names.append(" and ".join(row.signing.env[:2]))
+        raise ConfigError(f"expected a key for {row.name}: give key= or set {' or '.join(names)}")
     return found
 
 
-def _given(key: str | Secret) -> Secret:
-    try:
-        secret = key if isinstance(key, Secret) else Secret(key, name="key=")
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    if not secret:
-        raise ConfigError("expected a key in key=, got an empty one")
-    return secret
+def _is_elsewhere(row: Provider, base_url: str) -> bool:
+    """Whether an address is not the provider's own, where it has one."""
+    if not row.base_url or (row.addresses and re.fullmatch(row.addresses, base_url)):
+        return False
+    return base_url.rstrip("/") != row.base_url.rstrip("/")
+
+
+def _credentials(signing: Signing | None) -> Credentials | None:
+    if signing is None:
+        return None
+    access_env, secret_env, token_env = signing.env
+    access, secret = config.variable(access_env), config.first_key((secret_env,))
+    if access is None or secret is None:
+        return None
+    return Credentials(access.strip(), secret, config.first_key((token_env,)))
+
+
+def _scope(row: Provider, key: Credentials | TokenSource) -> Scope | None:
+    """Where a signature is good; a function may yet give a token that needs none."""
+    if row.signing is None:
+        if isinstance(key, Credentials):
+            raise ConfigError(f"expected a key for {row.name}, got credentials of AWS")
+        return None
+    setting = next(setting for setting in row.settings if setting.name == row.signing.region)
+    region = _setting(setting)
+    if region is not None:
+        return Scope(region, row.signing.service)
+    if isinstance(key, Credentials):
+        raise ConfigError(f"expected {' or '.join(setting.env)} to be set for {row.name}: it is signed for")
+    return None
 
 
 def _transport(row: Provider, http: AsyncClientLike | None) -> Transport:

@@ -67,6 +67,23 @@ _CODES: dict[str, _Kind] = {
     "engine_overloaded_error": OverloadedError,
     "overloaded_error": OverloadedError,
     "service_unavailable": OverloadedError,
+    # bedrock: exceptions by their names, in a header or in the type of a frame
+    # (corpus: bedrock/invoke/errors/ddpy-meta_invoke_error-0)
+    "unrecognizedclientexception": AuthError,
+    "expiredtokenexception": AuthError,
+    "invalidsignatureexception": AuthError,
+    "incompletesignatureexception": AuthError,
+    "missingauthenticationtokenexception": AuthError,
+    "accessdeniedexception": ForbiddenError,
+    "resourcenotfoundexception": NotFoundError,
+    "throttlingexception": RateLimitError,
+    "servicequotaexceededexception": QuotaError,
+    "modelnotreadyexception": OverloadedError,
+    "serviceunavailableexception": OverloadedError,
+    "internalserverexception": ServerError,
+    "modelerrorexception": ServerError,
+    "modelstreamerrorexception": ServerError,
+    "modeltimeoutexception": ServerError,
 }
 _STATUSES: dict[int, _Kind] = {
     401: AuthError,
@@ -83,6 +100,7 @@ _STATUSES: dict[int, _Kind] = {
     529: OverloadedError,
 }
 _CLAIMS: dict[str, _Kind] = {
+    "validationexception": InvalidRequestError,
     "invalid_request_error": InvalidRequestError,
     "bad request": InvalidRequestError,
     "server_error": ServerError,
@@ -98,6 +116,9 @@ _TOO_LONG = re.compile(
 # xai: a bad key is a 400 (corpus: openai-responses/xai/errors/...ok-4-1-fast-non-reasoning_r-5bd4a9-0)
 _BAD_KEY = re.compile(r"(incorrect|invalid) api key|api key not valid", re.IGNORECASE)
 _REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "mistral-correlation-id", "x-amzn-requestid")
+# bedrock: the type of a refusal, before a colon, with the bare message as body
+# (corpus: bedrock/errors/rig-model_ids-retired_model_id_preserves_provider_error-0)
+_ERROR_TYPE = "x-amzn-errortype"
 _UNPRINTABLE = re.compile(r"[^\S \n]|[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
@@ -109,6 +130,8 @@ def http_failure(head: ResponseHead, body: bytes, /) -> ProviderError:
         payload = loads(text)
     except JSONError:
         payload = _plain(text)
+    if told := head.headers.get(_ERROR_TYPE):
+        payload = {"type": told.partition(":")[0], **(as_object(payload) or {"message": payload})}
     error = failure(payload, text, status=head.status)
     for name in _REQUEST_IDS:
         if head.headers.get(name):
@@ -187,8 +210,8 @@ def _status(source: JSONObject) -> int | None:
 
 def _message(source: JSONObject) -> str:
     """The provider's own words; behind a gateway also those of the provider behind it."""
-    # doubleword, vllm: message; mistral, fastapi: detail; xai, venice: a bare string as error
-    for name in ("message", "detail", "error"):
+    # doubleword, vllm: message; mistral, fastapi: detail; xai, venice: a bare string as error; aws: Message
+    for name in ("message", "detail", "error", "Message"):
         found = _sentence(source.get(name))
         if found:
             raw = as_object(source.get("metadata")).get("raw")

@@ -4,7 +4,7 @@ import pytest
 
 from llmstream import Citation
 from llmstream.wire.anthropic import blocks
-from llmstream.wire.anthropic.fields import MisfitError
+from llmstream.wire.typed import MisfitError
 
 
 @pytest.mark.parametrize(
@@ -109,16 +109,3 @@ def test_a_foreign_citation_becomes_a_search_results() -> None:
         "cited_text": "",
         "encrypted_index": "",
     }
-
-
-@pytest.mark.parametrize(
-    ("arguments", "raw", "expected"),
-    [
-        ({"a": 1}, "ignored", {"a": 1}),
-        (None, "", {}),
-        (None, '{"a": 1}', {"a": 1}),
-        (None, '{"a": ', {"INVALID_JSON": '{"a": '}),
-    ],
-)
-def test_the_input_of_a_call_is_always_an_object(arguments, raw, expected) -> None:
-    assert blocks.input_of(arguments, raw) == expected

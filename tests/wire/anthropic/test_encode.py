@@ -22,7 +22,6 @@ from llmstream import (
     user,
 )
 from llmstream.wire.anthropic import CODEC, AnthropicCodec, Quirks
-from llmstream.wire.anthropic.encode import closed, merged
 
 HI = {"role": "user", "content": [{"type": "text", "text": "Hi"}]}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -275,26 +274,15 @@ def test_a_cloud_names_the_model_in_the_path_and_the_version_in_the_body() -> No
     }
 
 
-def test_only_objects_that_do_not_say_whether_they_are_closed_are_closed() -> None:
-    open_object = {"type": "object", "additionalProperties": True}
-    schema = {
-        "type": ["object", "null"],
-        "properties": {"enum": {"type": "object"}, "a": open_object, "list": {"items": {"type": "object"}}},
-        "$defs": {"d": {"anyOf": [{"type": "object"}, True]}},
-        "enum": [{"type": "object"}],
-    }
-    shut = {"type": "object", "additionalProperties": False}
-    assert closed(schema) == {
-        "type": ["object", "null"],
-        "properties": {"enum": shut, "a": open_object, "list": {"items": shut}},
-        "$defs": {"d": {"anyOf": [shut, True]}},
-        "enum": [{"type": "object"}],
-        "additionalProperties": False,
-    }
-    assert closed({"properties": True}) == {"properties": True}
-
-
-def test_merging_changes_neither_side() -> None:
-    body = {"a": {"b": 1}, "c": 1}
-    assert merged(body, {"a": {"d": 2}, "c": {"e": 3}}) == {"a": {"b": 1, "d": 2}, "c": {"e": 3}}
-    assert body == {"a": {"b": 1}, "c": 1}
+def test_where_the_body_is_strict_the_path_asks_for_the_stream_and_the_body_names_the_betas() -> None:
+    quirks = Quirks(path="/model/{model}/stream", version="v", says_stream=False, betas="body")
+    codec = AnthropicCodec("strict", quirks)
+    tools = [ServerSideTool("computer_20250124", "computer")]
+    plain = codec.encode(Request("m:0", [user("Hi")]))
+    assert plain.path == "/model/m%3A0/stream"
+    assert json.loads(plain.body).keys() == {"anthropic_version", "max_tokens", "messages"}
+    http = codec.encode(
+        Request("m", [user("Hi")], tools=tools, options=Options(headers={"anthropic-beta": "x"}))
+    )
+    assert json.loads(http.body)["anthropic_beta"] == ["computer-use-2025-01-24", "x"]
+    assert dict(http.headers) == {"content-type": "application/json"}

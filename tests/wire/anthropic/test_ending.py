@@ -4,7 +4,7 @@ import pytest
 
 from llmstream import Done, Usage
 from llmstream.wire.anthropic import ending
-from llmstream.wire.anthropic.fields import MisfitError
+from llmstream.wire.typed import MisfitError
 
 
 @pytest.mark.parametrize(

@@ -173,3 +173,12 @@ def test_errors_without_a_word_of_their_own_are_api_errors() -> None:
     assert status_of(ProviderError("odd")) == 500
     assert status_of(ProviderError("odd", status=418)) == 418
     assert status_of(RateLimitError("x", status=200)) == 429
+
+
+def test_a_refusal_may_come_in_an_array() -> None:
+    told = {"error": {"code": 429, "message": "Quota exceeded", "status": "RESOURCE_EXHAUSTED"}}
+    error = error_of(ResponseHead(429), json.dumps([told]).encode())
+    assert isinstance(error, RateLimitError)
+    assert str(error) == "Quota exceeded"
+    for nothing in (b"[]", b"[1]", b"[", b"1"):
+        assert isinstance(error_of(ResponseHead(404), nothing), NotFoundError)

@@ -3,8 +3,8 @@
 import pytest
 
 from llmstream import Attachment, ConfigError, UnsupportedError
-from llmstream.wire.anthropic.fields import MisfitError
 from llmstream.wire.anthropic.files import attachment_of, file_block
+from llmstream.wire.typed import MisfitError
 
 PNG = {"type": "base64", "media_type": "image/png", "data": "cG5n"}
 

@@ -225,3 +225,9 @@ def test_the_shared_cases_of_content_types_hold(shared_cases):
     for name in ("wpt-format-mime-bogus", "hxs-non-event-stream"):
         with pytest.raises(UnexpectedContentError, match="text/event-stream"):
             texts(cases[name]["content_type"], [b64decode(cases[name]["body_b64"])])
+
+
+@pytest.mark.parametrize("content_type", VAGUE)
+def test_the_frames_of_aws_are_known_by_their_first_byte(content_type, cuts):
+    for pieces in cuts(encode_message({":event-type": "x"}, b"{}")):
+        assert outcome(content_type, pieces) == [("x", "{}")]

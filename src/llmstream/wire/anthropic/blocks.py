@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias, TypeGuard, cast
 
-from llmstream.jsontext import JSON, JSONObject, dumps, loads_object
+from llmstream.jsontext import JSON, JSONObject, dumps
 from llmstream.values.content import Citation
-from llmstream.wire.anthropic.fields import text
+from llmstream.wire.typed import text
 
 BlockKind: TypeAlias = Literal["text", "thinking", "redacted", "call", "result", "opaque"]
 
@@ -28,10 +28,6 @@ _CALL, _RESULT, _ERROR = "_tool_use", "_tool_result", "_error"
 # What a part's own fields say; the rest of a block is kept in metadata.
 CALL_FIELDS: Final = frozenset({"type", "id", "name", "input"})
 RESULT_FIELDS: Final = frozenset({"tool_use_id", "content"})
-
-# Where a call's text is no JSON object it goes back under this key, as the vendor's page on fine-grained
-# tool streaming has it: the wire takes objects only.
-_INVALID = "INVALID_JSON"
 
 
 def kind_of_block(block: JSONObject, /) -> BlockKind:
@@ -124,10 +120,3 @@ def citation_record(citation: Citation, provider: str, /) -> JSONObject:
         "cited_text": citation.cited_text or "",
         "encrypted_index": "",
     }
-
-
-def input_of(arguments: JSONObject | None, raw: str, /) -> JSONObject:
-    """The arguments of a call as the wire takes them: an object in any case."""
-    if arguments is None:
-        arguments = loads_object(raw) if raw.strip() else {}
-    return {_INVALID: raw} if arguments is None else arguments

@@ -49,9 +49,9 @@ from llmstream.wire.anthropic.blocks import (
 )
 from llmstream.wire.anthropic.ending import DELTA_FIELDS, finish_of, rest_of, usage_of
 from llmstream.wire.anthropic.error import error_event
-from llmstream.wire.anthropic.fields import MisfitError, integer, items, mapping, name, string, text
 from llmstream.wire.codec import Ids, counter
 from llmstream.wire.framing import Frame
+from llmstream.wire.typed import MisfitError, integer, items, mapping, name, string, text
 
 _EXCERPT = 200
 

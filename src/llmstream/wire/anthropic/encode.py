@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final, cast
+from typing import Final
 from urllib.parse import quote
 
 from llmstream.errors import ConfigError, UnsupportedError
-from llmstream.jsontext import JSON, JSONObject, dump_bytes
+from llmstream.jsontext import JSONObject, dump_bytes
 from llmstream.values.content import AttachmentPart, ToolResultPart
 from llmstream.values.request import AnyTool, Options, OutputSchema, Request, ServerSideTool, ToolChoice
 from llmstream.wire.anthropic.quirks import Quirks
 from llmstream.wire.anthropic.turns import cache_control, system_of, turns_of
 from llmstream.wire.http import HttpRequest
+from llmstream.wire.shapes import closed, merged
 
 VERSION: Final = "2023-06-01"
 DEFAULT_MAX_TOKENS: Final = 8192
@@ -48,13 +49,11 @@ _BETAS: Final[Mapping[str, str]] = {
     "advisor_20260301": "advisor-tool-2026-03-01",
     "mcp_toolset": "mcp-client-2025-11-20",
 }
+_BETA: Final = "anthropic-beta"
 _FILES_BETA: Final = "files-api-2025-04-14"
 
 _DATED: Final = re.compile(r"_\d{8}$")
 _NAMES: Final[Mapping[str, str]] = {"text_editor": "str_replace_based_edit_tool"}
-# Where a schema holds values, and where it holds schemas under names of the user's.
-_VALUES: Final = frozenset({"enum", "const", "default", "examples"})
-_MAPS: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 
 
 def encode(request: Request, provider: str, quirks: Quirks, /) -> HttpRequest:
@@ -75,15 +74,15 @@ def encode(request: Request, provider: str, quirks: Quirks, /) -> HttpRequest:
     if not body["messages"]:
         raise ConfigError("expected a message of the user's to send, got none that says anything")
     body |= _tools(request) | _output(options, request.schema) | _sampling(options)
-    body["stream"] = True
+    if quirks.says_stream:
+        body["stream"] = True
     if quirks.version:
         body["anthropic_version"] = quirks.version
-    return HttpRequest(
-        "POST",
-        quirks.path.replace("{model}", quote(request.model, safe="@")),
-        headers=_headers(request, quirks).items(),
-        body=dump_bytes(merged(body, options.extra)),
-    )
+    headers = _headers(request, quirks)
+    if quirks.betas == "body" and _BETA in headers:
+        body["anthropic_beta"] = headers.pop(_BETA).split(",")
+    path = quirks.path.replace("{model}", quote(request.model, safe="@"))
+    return HttpRequest("POST", path, headers.items(), dump_bytes(merged(body, options.extra)))
 
 
 def _refuse(options: Options) -> None:
@@ -150,27 +149,6 @@ def thinking(options: Options, /) -> JSONObject:
     return {"thinking": how, "output_config": {"effort": "low" if effort == "minimal" else effort}}
 
 
-def closed(schema: JSON, /) -> JSON:
-    """The schema with its objects closed: the API refuses one that does not say whether it is."""
-    if isinstance(schema, list):
-        return [closed(item) for item in cast("list[JSON]", schema)]
-    if not isinstance(schema, dict):
-        return schema
-    result = {key: _closed_under(key, value) for key, value in cast("JSONObject", schema).items()}
-    kinds: JSON = result.get("type")
-    if kinds == "object" or (isinstance(kinds, list) and "object" in kinds):
-        result.setdefault("additionalProperties", False)
-    return result
-
-
-def _closed_under(key: str, value: JSON) -> JSON:
-    if key in _VALUES:
-        return value
-    if key in _MAPS and isinstance(value, dict):
-        return {name: closed(schema) for name, schema in cast("JSONObject", value).items()}
-    return closed(value)
-
-
 def _tools(request: Request) -> JSONObject:
     body: JSONObject = {"tools": [_tool(tool) for tool in request.tools]} if request.tools else {}
     choice, parallel = request.tool_choice, request.options.parallel_tool_calls
@@ -226,9 +204,9 @@ def _headers(request: Request, quirks: Quirks) -> dict[str, str]:
     if not quirks.version:
         headers["anthropic-version"] = VERSION
     given = {name.lower(): str(value) for name, value in request.options.headers.items()}
-    betas = dict.fromkeys([*_betas(request), *_listed(given.pop("anthropic-beta", ""))])
+    betas = dict.fromkeys([*_betas(request), *_listed(given.pop(_BETA, ""))])
     if betas:
-        headers["anthropic-beta"] = ",".join(betas)
+        headers[_BETA] = ",".join(betas)
     return headers | given
 
 
@@ -247,13 +225,3 @@ def _betas(request: Request) -> Iterable[str]:
             files = (part.attachment,)
         if any(file.file_id is not None for file in files):
             yield _FILES_BETA
-
-
-def merged(body: JSONObject, extra: Mapping[str, JSON], /) -> JSONObject:
-    """The body with more merged in, objects into objects."""
-    result = dict(body)
-    for key, value in extra.items():
-        known = result.get(key)
-        both = isinstance(known, dict) and isinstance(value, dict)
-        result[key] = merged(cast("JSONObject", known), cast("JSONObject", value)) if both else value
-    return result

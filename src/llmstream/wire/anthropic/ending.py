@@ -11,7 +11,7 @@ from typing import Final, cast
 from llmstream.jsontext import JSON, JSONObject
 from llmstream.values.events import Done, FinishReason
 from llmstream.values.usage import Usage
-from llmstream.wire.anthropic.fields import integer, mapping
+from llmstream.wire.typed import integer, mapping
 
 _FINISH: Final[Mapping[str, FinishReason]] = {
     "end_turn": "stop",

@@ -22,7 +22,7 @@ from llmstream.errors import (
     RateLimitError,
     ServerError,
 )
-from llmstream.jsontext import JSON, JSONObject, loads_object
+from llmstream.jsontext import JSON, JSONError, JSONObject, as_list, as_object, loads
 from llmstream.wire.http import ResponseHead
 from llmstream.wire.limits import note
 
@@ -77,7 +77,7 @@ _BY_WORDS: Final[tuple[tuple[str, type[ProviderError]], ...]] = (
 def error_of(head: ResponseHead, body: bytes, /) -> ProviderError:
     """Read a refusal; never raises."""
     text = body[:MAX_BODY].decode("utf-8", "replace")
-    record = loads_object(text) or {}
+    record = _record(text)
     type, message = _words(record)
     error = _class(type, message, head.status)(
         message or _excerpt(head, text),
@@ -98,6 +98,15 @@ def error_event(record: JSONObject, text: str, /) -> ProviderError:
         body=text[:MAX_BODY],
         phase="stream",
     )
+
+
+def _record(text: str) -> JSONObject:
+    # anthropic-vertex: google puts the refusals of what streams into an array
+    try:
+        value = loads(text)
+    except JSONError:
+        return {}
+    return as_object(as_list(value)[0] if as_list(value) else value)
 
 
 def _words(record: JSONObject) -> tuple[str, str]:

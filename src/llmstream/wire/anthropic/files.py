@@ -14,7 +14,7 @@ import attrs
 from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import JSONObject
 from llmstream.values.content import Attachment
-from llmstream.wire.anthropic.fields import MisfitError, mapping, string
+from llmstream.wire.typed import MisfitError, mapping, string
 
 _PDF: Final = "application/pdf"
 _TEXT: Final = "text/plain"

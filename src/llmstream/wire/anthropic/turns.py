@@ -32,8 +32,8 @@ from llmstream.values.content import (
     ToolResultPart,
 )
 from llmstream.values.messages import CacheTime, Message
-from llmstream.wire.anthropic.blocks import input_of
 from llmstream.wire.anthropic.files import file_block
+from llmstream.wire.shapes import input_of
 
 _Side: TypeAlias = Literal["user", "assistant"]
 

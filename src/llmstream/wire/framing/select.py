@@ -44,7 +44,8 @@ def select(
         if kind == "text/event-stream":
             return _Sniffer(sse, whole, other=sse)
         fields = (*_FIELDS, b"error:") if error_field else _FIELDS
-        return _Sniffer(sse, whole, other=_Unexpected(kind), fields=fields)
+        aws = EventStreamFramer(max_frame_bytes=max_frame_bytes)
+        return _Sniffer(sse, whole, other=_Unexpected(kind), fields=fields, aws=aws)
     if kind in _NDJSON_TYPES:
         return NDJSONFramer(max_frame_bytes=max_frame_bytes)
     if kind == "application/json" or kind.endswith("+json"):
@@ -57,17 +58,26 @@ def select(
 class _Sniffer:
     """Holds a body back until its first bytes that are not blank say what it is.
 
-    A body that begins with a brace or a bracket is JSON, and one that begins with one of `fields` is an
-    event stream; any other is for `other`.
+    A body that begins with a brace or a bracket is JSON, one that begins with one of `fields` is an event
+    stream, and one that begins with a zero is one in the frames of AWS, for `aws`; any other is for `other`.
     """
 
-    __slots__ = ("_fields", "_framer", "_head", "_other", "_sse", "_whole")
+    __slots__ = ("_aws", "_fields", "_framer", "_head", "_other", "_sse", "_whole")
 
-    def __init__(self, sse: Framer, whole: Framer, *, other: Framer, fields: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self,
+        sse: Framer,
+        whole: Framer,
+        *,
+        other: Framer,
+        fields: tuple[bytes, ...] = (),
+        aws: Framer | None = None,
+    ) -> None:
         self._sse = sse
         self._whole = whole
         self._other = other
         self._fields = fields
+        self._aws = aws
         self._head = b""
         self._framer: Framer | None = None
 
@@ -90,6 +100,9 @@ class _Sniffer:
     def _choose(self, head: bytes) -> Framer | None:
         if _BOM.startswith(head):
             return None
+        # The length of a message that is not far above any limit begins so, and no text does.
+        if self._aws is not None and head.startswith(b"\0"):
+            return self._aws
         body = head.removeprefix(_BOM).lstrip(_BLANKS)
         if len(head) - len(body) > _MAX_BLANKS:
             return self._sse

@@ -13,9 +13,9 @@ from llmstream import (
     ToolCallPart,
     ToolResultPart,
 )
-from llmstream.wire.anthropic.fields import MisfitError
 from llmstream.wire.anthropic.server.history import History, cache_time
 from llmstream.wire.anthropic.turns import turns_of
+from llmstream.wire.typed import MisfitError
 
 P = "anthropic"
 MARK = {"type": "ephemeral"}

@@ -288,3 +288,21 @@ def test_what_is_encoded_is_read_and_encoded_again_to_the_same(request) -> None:
     assert json.loads(encoded.body) == json.loads(http.body)
     assert (encoded.path, encoded.headers) == (http.path, http.headers)
     assert CODEC.server.request(encoded) == again
+
+
+def test_a_strict_body_is_read_as_it_was_meant() -> None:
+    quirks = Quirks(path="/model/{model}/stream", version="v", says_stream=False, betas="body")
+    codec = AnthropicCodec("strict", quirks)
+    options = Options(max_tokens=5, headers={"anthropic-beta": "x,y"})
+    http = codec.encode(Request("m:0", [user("Hi")], options=options))
+    assert codec.server.streams(http)
+    assert not codec.server.streams(HttpRequest("POST", "/model/m/whole", (), http.body))
+    assert codec.server.request(http) == Request("m:0", [user("Hi")], options=options)
+    wrong = HttpRequest(
+        "POST",
+        http.path,
+        (),
+        b'{"max_tokens": 5, "messages": [{"role": "user", "content": "a"}], "anthropic_beta": [1]}',
+    )
+    with pytest.raises(InvalidRequestError, match=r"anthropic_beta\[0\]"):
+        codec.server.request(wrong)

@@ -58,7 +58,7 @@ class AnthropicServer:
 
     def streams(self, http: HttpRequest, /) -> bool:
         """Whether a request asks for a stream; if not, `whole` answers it."""
-        return streams(http)
+        return streams(http, self.quirks)
 
     def head(self, request: Request, /) -> ResponseHead:
         """The head of a stream."""

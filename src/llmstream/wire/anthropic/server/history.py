@@ -18,8 +18,8 @@ from llmstream.values.content import (
 )
 from llmstream.values.messages import CacheTime, Message, Role
 from llmstream.wire.anthropic.blocks import CALL_FIELDS, citation_of, kind_of_block, result_error
-from llmstream.wire.anthropic.fields import MisfitError, items, mapping, string, text
 from llmstream.wire.anthropic.files import attachment_of
+from llmstream.wire.typed import MisfitError, items, mapping, string, text
 
 _Placed: TypeAlias = tuple[JSONObject, str]
 _TIMES: dict[str, CacheTime] = {"5m": "5m", "1h": "1h"}

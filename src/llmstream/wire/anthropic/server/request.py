@@ -16,10 +16,10 @@ from llmstream.errors import InvalidRequestError
 from llmstream.jsontext import JSON, JSONError, JSONObject, loads, loads_object
 from llmstream.values.request import AnyTool, Options, OutputSchema, Request, ServerSideTool, Tool, ToolChoice
 from llmstream.wire.anthropic.encode import VERSION, thinking
-from llmstream.wire.anthropic.fields import MisfitError, integer, items, mapping, string, text
 from llmstream.wire.anthropic.quirks import Quirks
 from llmstream.wire.anthropic.server.history import History, cache_time
 from llmstream.wire.http import HttpRequest
+from llmstream.wire.typed import MisfitError, integer, items, mapping, string, text
 
 _CHOICES: Final[dict[str, ToolChoice]] = {
     "auto": ToolChoice("auto"),
@@ -31,8 +31,10 @@ _SUMMARIES: Final = {"omitted": "none", "summarized": "auto"}
 _TOOL_FIELDS: Final = frozenset({"type", "name", "description", "input_schema", "strict", "cache_control"})
 
 
-def streams(http: HttpRequest, /) -> bool:
+def streams(http: HttpRequest, quirks: Quirks, /) -> bool:
     """Whether a request asks for a stream; this wire's default is one message."""
+    if not quirks.says_stream:
+        return http.path.endswith(quirks.path.rpartition("/")[2])
     body = loads_object(http.body) or {}
     return body.get("stream") is True
 
@@ -81,7 +83,7 @@ class _Reader:
             tools=tools,
             tool_choice=choice,
             schema=self._schema(),
-            options=self._options(parallel, _headers(http)),
+            options=self._options(parallel, self._headers(http, quirks)),
         )
 
     def _model(self, http: HttpRequest, quirks: Quirks) -> str:
@@ -104,6 +106,20 @@ class _Reader:
         if choice is None:
             raise MisfitError("auto, any, tool or none", "tool_choice.type", said.get("type"))
         return choice, parallel
+
+    def _headers(self, http: HttpRequest, quirks: Quirks) -> JSONObject:
+        """The headers that say which version of the wire is spoken, where it is not the usual one."""
+        given = {name.lower(): value for name, value in http.headers}
+        headers: JSONObject = {}
+        if given.get("anthropic-version", VERSION) != VERSION:
+            headers["anthropic-version"] = given["anthropic-version"]
+        betas = given.get("anthropic-beta")
+        if quirks.betas == "body":
+            listed = items(self._rest.pop("anthropic_beta", None), "anthropic_beta")
+            betas = ",".join(string(beta, f"anthropic_beta[{n}]") for n, beta in enumerate(listed))
+        if betas:
+            headers["anthropic-beta"] = betas
+        return headers
 
     def _schema(self) -> OutputSchema | None:
         config = dict(mapping(self._rest.get("output_config"), "output_config"))
@@ -171,17 +187,6 @@ def _thinking_options(how: JSONObject, config: JSONObject) -> JSONObject:
         "reasoning_budget": None if budget is None else integer(budget, "thinking.budget_tokens") or None,
         "reasoning_summary": _SUMMARIES.get(text(how.get("display"), "thinking.display")),
     }
-
-
-def _headers(http: HttpRequest) -> JSONObject:
-    """The headers that say which version of the wire is spoken, where it is not the usual one."""
-    given = {name.lower(): value for name, value in http.headers}
-    headers: JSONObject = {}
-    if given.get("anthropic-version", VERSION) != VERSION:
-        headers["anthropic-version"] = given["anthropic-version"]
-    if given.get("anthropic-beta"):
-        headers["anthropic-beta"] = given["anthropic-beta"]
-    return headers
 
 
 def _tool(value: JSON, where: str) -> AnyTool:

@@ -11,10 +11,10 @@ from llmstream.replay import replay
 from llmstream.stage import Pipe, run
 from llmstream.values.events import Event, ToolCallArgsDelta, ToolCallEnd, ToolCallStart
 from llmstream.values.response import Response
-from llmstream.wire.anthropic.blocks import input_of
 from llmstream.wire.anthropic.ending import DELTA_FIELDS
 from llmstream.wire.anthropic.server.canonical import Canonical
 from llmstream.wire.anthropic.server.write import Writer
+from llmstream.wire.shapes import input_of
 
 _RANKS: Final[dict[type, int]] = {ToolCallStart: 0, ToolCallArgsDelta: 2, ToolCallEnd: 2}
 
