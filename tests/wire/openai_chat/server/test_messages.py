@@ -16,7 +16,7 @@ from llmstream import (
     tool_message,
     user,
 )
-from llmstream.wire.openai_chat.server.fields import Fields
+from llmstream.wire.fields import Fields
 from llmstream.wire.openai_chat.server.messages import MessageReader
 
 

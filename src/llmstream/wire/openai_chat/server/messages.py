@@ -20,10 +20,10 @@ from llmstream.values.content import (
 )
 from llmstream.values.messages import CacheTime, Message
 from llmstream.wire.dataurl import attachment_of
+from llmstream.wire.fields import Fields, bad
 from llmstream.wire.openai_chat._names import DETAIL, EXTRA, THINKING
 from llmstream.wire.openai_chat._parts import detail_text
 from llmstream.wire.openai_chat._records import AUDIO_FORMATS
-from llmstream.wire.openai_chat.server.fields import Fields, bad
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _AUDIO_TYPES = {sort: media_type for media_type, sort in AUDIO_FORMATS.items() if sort != "wav"}

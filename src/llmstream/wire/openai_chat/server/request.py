@@ -17,10 +17,10 @@ from llmstream.values.request import (
     Tool,
     ToolChoice,
 )
+from llmstream.wire.fields import Fields, bad
 from llmstream.wire.http import HttpRequest
 from llmstream.wire.openai_chat.encode import PLAIN, WEB_SEARCH
 from llmstream.wire.openai_chat.quirks import Quirks
-from llmstream.wire.openai_chat.server.fields import Fields, bad
 from llmstream.wire.openai_chat.server.messages import MessageReader
 
 _KINDS: dict[str, type] = {

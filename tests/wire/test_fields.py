@@ -3,7 +3,7 @@
 import pytest
 
 from llmstream import InvalidRequestError
-from llmstream.wire.openai_chat.server.fields import Fields, bad
+from llmstream.wire.fields import Fields, bad
 
 VALUES = {"s": "x", "i": 1, "f": 0.5, "b": True, "o": {"a": 1}, "l": [{"a": 1}], "n": None}
 FIELDS = Fields(VALUES, "body")
