@@ -47,6 +47,8 @@ from llmstream.wire.openai_responses.quirks import Quirks
 CONTENT: Final = "content"
 SUMMARY: Final = "summary"
 _INCOMPLETE: Final = "incomplete"
+# Where the part of an item stands until it is known which of its contents it is.
+_FIRST: Final = ("", 0)
 
 
 class MisfitError(Exception):
@@ -123,8 +125,11 @@ class Answer:
         if not isinstance(type, str) or not type:
             raise MisfitError("an item has no type")
         item = self.items[number] = Item(type, record)
+        known = unsaid(type, record, late=False)
         if item.call is not None:
             self._start(item, item.call, record, out)
+        elif known and type in {MESSAGE, REASONING}:
+            item.slots[_FIRST] = self._opened(item, known, out)
         return item
 
     def finish(self, item: Item, record: JSONObject, out: list[Event]) -> None:
@@ -149,15 +154,24 @@ class Answer:
         """The part of a content of a message, or of a paragraph of reasoning; it is opened if it is new."""
         slot = item.slots.get((field, place))
         if slot is None:
-            known = unsaid(item.type, item.record, late=False)
-            if item.slots:
-                known = {key: value for key, value in known.items() if key == "id"}
-            if item.type == REASONING and field == CONTENT:
-                known["type"] = REASONING_TEXT
-            slot = item.slots[field, place] = Slot(self.next(), known)
-            if known:
-                kind = "text" if item.type == MESSAGE else "reasoning"
-                out.append(PartMetadata(slot.index, self._provider, dict(known), kind=kind))
+            slot = item.slots.pop(_FIRST, None)
+            plain = {"type": REASONING_TEXT} if item.type == REASONING and field == CONTENT else {}
+            if slot is None:
+                known = unsaid(item.type, item.record, late=False)
+                if item.slots:
+                    known = {key: value for key, value in known.items() if key == "id"}
+                slot = self._opened(item, {**known, **plain}, out)
+            else:
+                self._tell(slot, plain, out)
+            item.slots[field, place] = slot
+        return slot
+
+    def _opened(self, item: Item, known: JSONObject, out: list[Event]) -> Slot:
+        """Open a part of a message or of reasoning with what is known of its item."""
+        slot = Slot(self.next(), known)
+        if known:
+            kind = "text" if item.type == MESSAGE else "reasoning"
+            out.append(PartMetadata(slot.index, self._provider, dict(known), kind=kind))
         return slot
 
     def text(self, slot: Slot, text: str, logprobs: JSON, out: list[Event], *, refusal: bool = False) -> None:
@@ -191,7 +205,7 @@ class Answer:
             sources = list(map(as_object, as_list(part.get("annotations"))))
             for source in sources[known.cited if known else 0 :]:
                 self.cite(self.slot(item, CONTENT, place, out), source, out)
-        self._note(item, record, CONTENT, out)
+        self._note(item, record, out)
 
     def _reasoning(self, item: Item, record: JSONObject, out: list[Event]) -> None:
         for field in (SUMMARY, CONTENT):
@@ -200,17 +214,15 @@ class Answer:
                 known = item.slots.get((field, place))
                 if text and not (known and known.pieces):
                     self.think(self.slot(item, field, place, out), text, out)
-        self._note(item, record, SUMMARY, out)
+        self._note(item, record, out)
 
-    def _note(self, item: Item, record: JSONObject, field: str, out: list[Event]) -> None:
+    def _note(self, item: Item, record: JSONObject, out: list[Event]) -> None:
         """Tell what is new of an item; one that said nothing is an empty part."""
         fresh = unsaid(item.type, record)
         if not item.slots:
-            item.record = {key: value for key, value in record.items() if key != "status"}
-            slot = item.slots[field, 0] = Slot(self.next(), fresh)
+            slot = item.slots[_FIRST] = Slot(self.next(), fresh)
             kind = "text" if item.type == MESSAGE else "reasoning"
             out.append(PartMetadata(slot.index, self._provider, dict(fresh), kind=kind))
-            return
         for number, slot in enumerate(item.slots.values()):
             self._tell(slot, fresh if number == 0 else {k: v for k, v in fresh.items() if k == "id"}, out)
 

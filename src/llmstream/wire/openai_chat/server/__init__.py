@@ -20,7 +20,7 @@ from llmstream.wire.openai_chat.frames import Chunk
 from llmstream.wire.openai_chat.quirks import Quirks
 from llmstream.wire.openai_chat.server.encoder import StreamEncoder, sse, whole_body
 from llmstream.wire.openai_chat.server.frames import FrameWriter
-from llmstream.wire.openai_chat.server.refusal import refusal_record, refuse
+from llmstream.wire.refusals import refusal_record, refuse
 from llmstream.wire.openai_chat.server.request import asks, read_request
 
 _STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
