@@ -155,7 +155,7 @@ class ResponsesDecoder:
         if not isinstance(type, str):
             type = "error" if record.get("error") and "output" not in record else name
         self._type = None
-        handler = self._table.get(type)
+        handler = self.table.get(type)
         if handler is not None:
             handler(self, record, out)
         elif type.startswith("response."):
@@ -307,7 +307,7 @@ class ResponsesDecoder:
         error.ending = self._ending()
         return error
 
-    _table: ClassVar[dict[str, Callable[[ResponsesDecoder, JSONObject, list[Event]], None]]] = {
+    table: ClassVar[dict[str, Callable[[ResponsesDecoder, JSONObject, list[Event]], None]]] = {
         "response.created": _head,
         "response.queued": _head,
         "response.in_progress": _head,
@@ -350,6 +350,8 @@ class ResponsesDecoder:
     }
 
 
+# All that is not told as the progress of a tool.
+EVENTS: Final = frozenset(ResponsesDecoder.table)
 _CALL_OF: Final = {
     f"response.{type}_{about.text}": type for type, about in CALLS.items() if about.text
 }

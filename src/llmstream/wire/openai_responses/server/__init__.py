@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Final
 
 import attrs
@@ -10,7 +11,15 @@ import attrs
 from llmstream.errors import LLMStreamError, ProviderError
 from llmstream.jsontext import JSONObject, dump_bytes
 from llmstream.replay import replay
-from llmstream.values.events import Done, Event
+from llmstream.values.events import (
+    CitationOut,
+    Event,
+    ImageOut,
+    PartKind,
+    PartMetadata,
+    ReasoningDelta,
+    TextDelta,
+)
 from llmstream.values.request import Request
 from llmstream.values.response import Response
 from llmstream.wire.http import HttpRequest, HttpResponse, ResponseHead
@@ -48,6 +57,26 @@ class StreamEncoder:
     def feed_eof(self) -> Iterable[bytes]:
         """Give nothing: Done was the end, and without it there is none."""
         return ()
+
+
+def _metadata_early(response: Response) -> Iterator[Event]:
+    """The answer's events, a part's metadata before its text: it says which item the part is of."""
+    for index, part in groupby(replay(response), key=lambda event: getattr(event, "index", None)):
+        events = list(part)
+        kind = _KINDS.get(type(events[0]))
+        if kind is not None and index is not None:
+            notes = [event for event in events if isinstance(event, PartMetadata)]
+            yield from (attrs.evolve(note, kind=kind) for note in notes)
+            events = [event for event in events if not isinstance(event, PartMetadata)]
+        yield from events
+
+
+_KINDS: Final[dict[type, PartKind]] = {
+    TextDelta: "text",
+    CitationOut: "text",
+    ReasoningDelta: "reasoning",
+    ImageOut: "attachment",
+}
 
 
 @attrs.frozen
@@ -95,7 +124,7 @@ class OpenAIResponsesServer:
         """
         writer = Writer(self.provider, self.quirks, id=id, model=model)
         last: JSONObject = {}
-        for event in replay(response):
+        for event in _metadata_early(response):
             for record in writer.feed(event):
                 last = record
         if not writer.ended:

@@ -5,11 +5,19 @@ https://platform.openai.com/docs/api-reference/responses-streaming
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from llmstream.jsontext import JSON, JSONObject, dumps
 from llmstream.wire.dataurl import b64
-from llmstream.wire.openai_responses._items import CALLS, IMAGE, MESSAGE, REASONING, REASONING_TEXT
+from llmstream.wire.openai_responses._items import (
+    CALLS,
+    IMAGE,
+    MESSAGE,
+    REASONING,
+    REASONING_TEXT,
+    CallItem,
+)
 from llmstream.wire.openai_responses._names import cannot
 
 _SUMMARY: Final = "summary_text"
@@ -23,14 +31,16 @@ _EVENTS: Final = {
 
 
 class Out:
-    """Collects the events of the wire, and numbers them."""
+    """Collects the events of the wire, and numbers them; `first` is told before each which item it is of."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: Callable[[JSON], None]) -> None:
+        self._first = first
         self._count = 0
         self._said: list[JSONObject] = []
 
     def say(self, type: str, fields: JSONObject) -> None:
         """Add an event."""
+        self._first(fields.get("output_index"))
         self._said.append({**fields, "type": type, "sequence_number": self._count})
         self._count += 1
 
@@ -111,14 +121,19 @@ class Item:
         return {"item_id": self.record.get("id"), "output_index": self.number}
 
     @property
+    def ended(self) -> bool:
+        """Whether it is a call that has ended, and was not said to be done."""
+        return self._ended and not self._closed
+
+    @property
     def closable(self) -> bool:
         """Whether nothing more of it is to be expected when another begins."""
         if self._closed:
             return False
         about = CALLS.get(self.type)
         if self.type == IMAGE:
-            return bool(self.record.get("result"))
-        return about is None or about.custom or not about.text or self._ended
+            return self._ended or bool(self.record.get("result"))
+        return about is None or about.custom or self._ended
 
     def begin(self, out: Out) -> None:
         """Say that it begins."""
@@ -158,6 +173,7 @@ class Item:
         """Say that the arguments are complete."""
         stem = CALLS[self.type].text
         if not stem or self._ended or CALLS[self.type].custom:
+            self._ended = True
             return
         if not "".join(self._pieces).strip() and arguments:
             self.write(dumps(arguments), out)
@@ -177,24 +193,28 @@ class Item:
 
     def close(self, out: Out, *, last: bool = False) -> None:
         """Say that it is done; at the `last` again, if it went on."""
-        if self._closed and not (last and self._changed):
+        again, self._closed = self._closed, True
+        if again and not (last and self._changed):
             return
+        self._changed = False
         about = CALLS.get(self.type)
-        if self.type in {MESSAGE, REASONING}:
-            if not self._closed:
-                for content in self._contents:
-                    content.end(out)
+        if about is not None:
+            self._settle(about, out, again=again)
+        elif self.type in {MESSAGE, REASONING}:
+            for content in self._contents if not again else ():
+                content.end(out)
             self._fill()
-        elif about is not None:
-            complete = self._ended or about.custom or not about.text
-            if about.text:
-                text = "".join(self._pieces)
-                self.record = {**self.record, about.text: text}
-                if about.custom and not self._closed:
-                    out.say(f"response.{self.type}_{about.text}.done", {**self.where(), about.text: text})
-            self.record.setdefault("status", "completed" if complete else "incomplete")
-        self._closed, self._changed = True, False
         out.say("response.output_item.done", {"output_index": self.number, "item": dict(self.record)})
+
+    def _settle(self, about: CallItem, out: Out, *, again: bool) -> None:
+        """Put a call's text and status into its record."""
+        if about.text:
+            text = "".join(self._pieces)
+            self.record = {**self.record, about.text: text}
+            if about.custom and not again:
+                out.say(f"response.{self.type}_{about.text}.done", {**self.where(), about.text: text})
+        complete = self._ended or about.custom or not about.text
+        self.record = {"status": "completed" if complete else "incomplete", **self.record}
 
     def _fill(self) -> None:
         for field in ("content", "summary"):
@@ -202,4 +222,4 @@ class Item:
             if told or field in self.record:
                 self.record = {**self.record, field: told}
         if self.type == MESSAGE:
-            self.record.setdefault("status", "completed")
+            self.record = {"status": "completed", **self.record}

@@ -4,7 +4,7 @@ https://platform.openai.com/docs/api-reference/responses-streaming
 
 An item is done when the next one begins; a call whose arguments are not complete then, when they are. What
 comes for an item later is told all the same, and it is done once more at the end. The first metadata of a
-call, or of a result, has its item's type and ids: it is waited for until the next event.
+call, or of a result, has its item's type and ids: it is waited for until something else is to be said.
 
 Lost, by the wire's nature:
 
@@ -20,6 +20,7 @@ Lost, by the wire's nature:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, cast
 
 import attrs
@@ -59,6 +60,7 @@ from llmstream.wire.openai_responses._items import (
     unsaid,
 )
 from llmstream.wire.openai_responses._names import RESPONSE_METADATA, cannot, finish_of
+from llmstream.wire.openai_responses.decode import EVENTS
 from llmstream.wire.openai_responses._records import annotation, usage_record
 from llmstream.wire.openai_responses.quirks import Quirks
 from llmstream.wire.openai_responses.server.items import Content, Item, Out
@@ -85,7 +87,7 @@ class Writer:
         self._quirks = quirks
         self._id = id
         self._model = model
-        self._out = Out()
+        self._out = Out(self._before)
         self._parts: dict[int, _Part] = {}
         self._items: list[Item] = []
         # Messages, reasoning and images by their ids: their other parts join them.
@@ -95,6 +97,7 @@ class Writer:
         # A call or a result whose item waits for its metadata.
         self._pending: ToolCallStart | ToolResultOut | None = None
         self._begun = False
+        self._closing = False
         self._called = False
         self._refused = False
 
@@ -109,24 +112,27 @@ class Writer:
             response = self._response("in_progress", [])
             self._out.say("response.created", {"response": response})
             self._out.say("response.in_progress", {"response": response})
-        if not self._merges(event):
-            self._settle()
-            if isinstance(event, Done):
-                self._done(event)
-            else:
-                self._write(event)
+        if isinstance(event, Done):
+            self._done(event)
+        else:
+            self._write(event)
         return self._out.taken()
 
-    def _merges(self, event: Event) -> bool:
-        """Whether an event is metadata that the call or the result waits for."""
-        pending = self._pending
-        if pending is None or not isinstance(event, PartMetadata) or event.index != pending.index:
-            return False
-        if event.provider == self._provider:
-            self._parts[event.index].waiting |= event.data
-        return True
+    def _before(self, number: JSON) -> None:
+        """Write what waits before something is said of the item of that number; calls that ended are done."""
+        self._settle()
+        if not self._closing:
+            self._close([item for item in self._items if item.ended and item.number != number])
+
+    def _close(self, items: Iterable[Item], *, last: bool = False) -> None:
+        """Say of items that they are done, in their order."""
+        self._closing = True
+        for item in items:
+            item.close(self._out, last=last)
+        self._closing = False
 
     def _settle(self) -> None:
+        """Write the call, or the result, that waits: something else is about to be said."""
         pending, self._pending = self._pending, None
         if isinstance(pending, ToolCallStart):
             self._call(pending)
@@ -141,7 +147,7 @@ class Writer:
                 self._reasoning(event)
             case ToolCallStart() | ToolResultOut():
                 self._wait(event)
-            case ToolCallArgsDelta(index=index, json=json):
+            case ToolCallArgsDelta(index=index, json=json) if json:
                 self._called_item(index).write(json, self._out)
             case ToolCallEnd(index=index, arguments=arguments):
                 self._called_item(index).end(arguments, self._out)
@@ -166,9 +172,8 @@ class Writer:
 
     def _open(self, record: JSONObject) -> Item:
         """Begin an item; those before it that can be are done."""
-        for other in self._items:
-            if other.closable:
-                other.close(self._out)
+        self._settle()
+        self._close([item for item in self._items if item.closable])
         item = Item(len(self._items), record)
         self._items.append(item)
         if isinstance(record.get("id"), str):
@@ -226,13 +231,16 @@ class Writer:
                 case "reasoning":
                     self._spoken_item(event.index, REASONING, {})
                 case "attachment":
+                    self._settle()
                     part.item = self._known.get((IMAGE, str(part.waiting.get("id"))))
                 case _:
                     pass
         else:
+            self._settle()
             part.item.note(unsaid(part.item.type, event.data))
 
     def _wait(self, event: ToolCallStart | ToolResultOut) -> None:
+        self._settle()
         if isinstance(event, ToolCallStart) and not event.name:
             raise cannot("a tool call without a name")
         if isinstance(event, ToolResultOut) and (not event.server_executed or event.attachments):
@@ -241,6 +249,7 @@ class Writer:
         self._pending = event
 
     def _called_item(self, index: int) -> Item:
+        self._settle()
         part = self._parts.get(index)
         if part is None or part.item is None or part.item.type not in CALLS:
             raise cannot("more of a call that did not start")
@@ -296,12 +305,11 @@ class Writer:
 
     def _progress(self, index: int, data: JSON) -> None:
         """Write what the provider's decoder has read of a tool's work."""
-        part, told = self._parts.get(index), as_object(data)
+        told = as_object(data)
         type = told.get("type")
-        if part is None or part.item is None or part.item.type not in CALLS:
-            return
-        if isinstance(type, str) and type.startswith("response.") and type not in _OWN_EVENTS:
-            self._out.say(type, {**told, "item_id": part.item.record.get("id"), "output_index": part.item.number})
+        if isinstance(type, str) and type.startswith("response.") and type not in EVENTS:
+            item = self._called_item(index)
+            self._out.say(type, {**told, **item.where()})
 
     def _image(self, event: ImageOut) -> None:
         part = self._parts.setdefault(event.index, _Part())
@@ -328,8 +336,9 @@ class Writer:
         self._items[-1].close(self._out)
 
     def _done(self, done: Done) -> None:
-        for item in self._items:
-            item.close(self._out, last=True)
+        self._settle()
+        self._close(self._items)
+        self._close(self._items, last=True)
         self._id, self._model = done.id or self._id, done.model or self._model
         raw, reason = done.raw_finish_reason, done.finish_reason
         if finish_of("completed", calls=self._called, refused=self._refused) == reason or reason in _ENDINGS:
@@ -374,11 +383,6 @@ class Writer:
 
 
 _WORDS: Final = {"length": "max_output_tokens"}
-_OWN_EVENTS: Final = frozenset({
-    "response.created", "response.queued", "response.in_progress", "response.completed",
-    "response.incomplete", "response.failed", "response.cancelled",
-})  # fmt: skip
-
 
 def _held(attachment: Attachment) -> bytes:
     if attachment.data is None:
