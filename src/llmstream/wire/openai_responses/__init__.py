@@ -12,7 +12,6 @@ import attrs
 
 from llmstream.errors import ProviderError
 from llmstream.stage import Stage
-from llmstream.values.events import Event
 from llmstream.values.request import Request
 from llmstream.wire.codec import Ids
 from llmstream.wire.failures import http_failure
@@ -78,7 +77,9 @@ class OpenAIResponsesCodec:
         """
         return select(head, max_frame_bytes=max_frame_bytes)
 
-    def decoder(self, head: ResponseHead, /, *, ids: Ids | None = None, raw: bool = False) -> ResponsesDecoder:
+    def decoder(
+        self, head: ResponseHead, /, *, ids: Ids | None = None, raw: bool = False
+    ) -> ResponsesDecoder:
         """Return a fresh decoder for one response body.
 
         Raises:

@@ -17,6 +17,7 @@ from llmstream.values.events import (
     Event,
     ImageOut,
     OpaqueOut,
+    PartKind,
     PartMetadata,
     ReasoningDelta,
     TextDelta,
@@ -170,8 +171,7 @@ class Answer:
         """Open a part of a message or of reasoning with what is known of its item."""
         slot = Slot(self.next(), known)
         if known:
-            kind = "text" if item.type == MESSAGE else "reasoning"
-            out.append(PartMetadata(slot.index, self._provider, dict(known), kind=kind))
+            out.append(PartMetadata(slot.index, self._provider, dict(known), kind=_kind(item)))
         return slot
 
     def text(self, slot: Slot, text: str, logprobs: JSON, out: list[Event], *, refusal: bool = False) -> None:
@@ -221,8 +221,7 @@ class Answer:
         fresh = unsaid(item.type, record)
         if not item.slots:
             slot = item.slots[_FIRST] = Slot(self.next(), fresh)
-            kind = "text" if item.type == MESSAGE else "reasoning"
-            out.append(PartMetadata(slot.index, self._provider, dict(fresh), kind=kind))
+            out.append(PartMetadata(slot.index, self._provider, dict(fresh), kind=_kind(item)))
         for number, slot in enumerate(item.slots.values()):
             self._tell(slot, fresh if number == 0 else {k: v for k, v in fresh.items() if k == "id"}, out)
 
@@ -368,6 +367,10 @@ class Answer:
         for item in sorted(calls, key=lambda item: item.call.index if item.call else 0):
             if CALLS[item.type].text:
                 self.settle(item, "", out, cut=cut or item.done)
+
+
+def _kind(item: Item) -> PartKind:
+    return "text" if item.type == MESSAGE else "reasoning"
 
 
 def _str(value: JSON) -> str:

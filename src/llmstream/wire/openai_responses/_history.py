@@ -143,13 +143,11 @@ class History:
         own = _own(part.provider_metadata, self._provider)
         item = self._joined(own, MESSAGE)
         if item is None:
-            item = {"type": MESSAGE, "role": "assistant", "content": []}
-            item |= {"status": "completed", **own} if own.get("id") else own
+            new: JSONObject = {"type": MESSAGE, "role": "assistant", "content": []}
+            new |= {"status": "completed", **own} if own.get("id") else own
             last = self._written[-1] if self._written else {}
-            if own or last.get("role") != "assistant" or last.get("id"):
-                item = self._open(item)
-            else:
-                item = last
+            joins = not own and last.get("role") == "assistant" and not last.get("id")
+            item = last if joins else self._open(new)
         # What was said of nothing is an empty message.
         if part.text or part.refusal or part.citations or not own:
             item["content"].append(self._said(part))

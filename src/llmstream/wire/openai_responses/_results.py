@@ -5,7 +5,9 @@ https://platform.openai.com/docs/guides/tools
 
 from __future__ import annotations
 
-from llmstream.jsontext import JSON, JSONObject, dumps
+from typing import cast
+
+from llmstream.jsontext import JSON, JSONObject, as_list, as_object, dumps
 from llmstream.values.content import ToolResultPart
 from llmstream.wire.openai_responses._files import file_part
 from llmstream.wire.openai_responses._items import FUNCTION, SHELL, TOOL_SEARCH
@@ -18,7 +20,7 @@ def result_item(part: ToolResultPart, call: JSONObject | None, /) -> JSONObject:
     Raises:
         UnsupportedError: when the kind of call takes no such result.
     """
-    call = call or {}
+    call, output = call or {}, cast("JSON", part.output)
     type = call.get("type", FUNCTION)
     call_id: JSON = call.get("call_id") or part.tool_call_id
     match type:
@@ -31,11 +33,11 @@ def result_item(part: ToolResultPart, call: JSONObject | None, /) -> JSONObject:
         case "computer_call":
             return {"type": f"{type}_output", "call_id": call_id, "output": _screen(part)}
         case "tool_search_call":
-            if not isinstance(part.output, list):
+            if not isinstance(output, list):
                 raise cannot("a result of a tool search that is no list of tools")
             name = TOOL_SEARCH.removesuffix("_call")
             item = {"type": f"{name}_output", "call_id": call_id, "execution": "client"}
-            return {**item, "status": "completed", "tools": part.output}
+            return {**item, "status": "completed", "tools": as_list(output)}
         case "local_shell_call":
             return {"type": f"{type}_output", "call_id": call_id, "output": _text(part)}
         case "custom_tool_call":
@@ -62,11 +64,11 @@ def _content(part: ToolResultPart) -> JSON:
 
 def _shell(part: ToolResultPart, call: JSONObject, item: JSONObject) -> JSONObject:
     """The result of a shell's commands: a list of what each gave, or one text for all."""
-    limit = call.get("action", {}).get("max_output_length") if isinstance(call.get("action"), dict) else None
+    limit = as_object(call.get("action")).get("max_output_length")
     if limit is not None:
         item["max_output_length"] = limit
     if isinstance(part.output, list):
-        return {**item, "output": part.output}
+        return {**item, "output": as_list(part.output)}
     code = 0 if part.error is None else 1
     outcome = {"type": "exit", "exit_code": code}
     stdout = part.output if isinstance(part.output, str) else dumps(part.output)
@@ -75,7 +77,7 @@ def _shell(part: ToolResultPart, call: JSONObject, item: JSONObject) -> JSONObje
 
 def _screen(part: ToolResultPart) -> JSON:
     if isinstance(part.output, dict):
-        return part.output
+        return as_object(part.output)
     if not part.attachments:
         raise cannot("a result of a computer's call without a picture of its screen")
     shown = file_part(part.attachments[0], {})

@@ -352,9 +352,7 @@ class ResponsesDecoder:
 
 # All that is not told as the progress of a tool.
 EVENTS: Final = frozenset(ResponsesDecoder.table)
-_CALL_OF: Final = {
-    f"response.{type}_{about.text}": type for type, about in CALLS.items() if about.text
-}
+_CALL_OF: Final = {f"response.{type}_{about.text}": type for type, about in CALLS.items() if about.text}
 
 
 def _int(record: JSONObject, name: str, default: int | None = None) -> int:

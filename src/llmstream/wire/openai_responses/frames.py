@@ -50,4 +50,6 @@ def read_frame(frame: Frame, number: int) -> JSONObject:
 
 def malformed(why: str, text: str, number: int) -> WireError:
     """The error for a frame that breaks the protocol, with an excerpt of it."""
-    return MalformedFrameError(f"expected an event of a response, got {text[:EXCERPT]!r} in frame {number}: {why}")
+    return MalformedFrameError(
+        f"expected an event of a response, got {text[:EXCERPT]!r} in frame {number}: {why}"
+    )

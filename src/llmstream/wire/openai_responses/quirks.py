@@ -19,9 +19,7 @@ class Quirks:
     """
 
     # asked without (corpus: openai-responses/rubyllm-chat_streaming_responses_openai_gpt-5-nano_...-fd02e8-0)
-    unreasoning: tuple[str, ...] = attrs.field(
-        default=("gpt-3.5", "gpt-4", "chatgpt-4o"), converter=tuple_of
-    )
+    unreasoning: tuple[str, ...] = attrs.field(default=("gpt-3.5", "gpt-4", "chatgpt-4o"), converter=tuple_of)
     instructions: bool = False
     stateless: bool = True
     server_custom_calls: bool = False

@@ -20,8 +20,8 @@ from llmstream.wire.openai_chat.frames import Chunk
 from llmstream.wire.openai_chat.quirks import Quirks
 from llmstream.wire.openai_chat.server.encoder import StreamEncoder, sse, whole_body
 from llmstream.wire.openai_chat.server.frames import FrameWriter
-from llmstream.wire.refusals import refusal_record, refuse
 from llmstream.wire.openai_chat.server.request import asks, read_request
+from llmstream.wire.refusals import refusal_record, refuse
 
 _STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 _JSON = {"content-type": "application/json"}

@@ -140,7 +140,7 @@ class OpenAIResponsesServer:
         return refuse(error)
 
     def canonical(self, events: Iterable[Event], /) -> tuple[Event, ...]:
-        """What the decoder yields of a stream that is encoded from `events`; `server.write` says what is lost.
+        """What the decoder yields of a stream that is encoded from `events`; `server.write` tells the losses.
 
         Raises:
             UnsupportedError: when the wire cannot say an event.

@@ -147,7 +147,8 @@ class HistoryReader:
             return TextPart(part.need("text", str))
         if kind not in _FILES:
             raise InvalidRequestError(
-                f"expected a part of a type that is known, got {kind[:100]!r}, at {part.at('type')}", status=400
+                f"expected a part of a type that is known, got {kind[:100]!r}, at {part.at('type')}",
+                status=400,
             )
         detail = part.get("detail", str)
         metadata = {self._provider: {"detail": detail}} if detail not in {None, "auto"} else {}

@@ -138,7 +138,9 @@ class Item:
     def begin(self, out: Out) -> None:
         """Say that it begins."""
         status: JSONObject = {"status": "in_progress"} if self.type in {MESSAGE, *CALLS} else {}
-        out.say("response.output_item.added", {"output_index": self.number, "item": {**self.record, **status}})
+        out.say(
+            "response.output_item.added", {"output_index": self.number, "item": {**self.record, **status}}
+        )
 
     def touch(self) -> None:
         """Learn that it goes on."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal, cast, get_args
 
 from llmstream.errors import InvalidRequestError
-from llmstream.jsontext import JSON, JSONError, JSONObject, as_list, loads, loads_object
+from llmstream.jsontext import JSON, JSONError, JSONObject, loads, loads_object
 from llmstream.values.messages import Message, system
 from llmstream.values.request import (
     AnyTool,
@@ -21,7 +21,7 @@ from llmstream.values.request import (
     Tool,
     ToolChoice,
 )
-from llmstream.wire.fields import Fields, bad
+from llmstream.wire.fields import Fields
 from llmstream.wire.http import HttpRequest
 from llmstream.wire.openai_responses._names import ENCRYPTED, LOGPROBS
 from llmstream.wire.openai_responses.encode import KEPT, PLAIN
@@ -83,7 +83,9 @@ def _tool(entry: Fields) -> AnyTool:
     known |= {"format"} if kind == "custom" else {"parameters", "strict"}
     if kind not in {"function", "custom"} or set(entry.data) - known:
         name = entry.get("name", str)
-        return ServerSideTool(kind, name, config={k: v for k, v in entry.data.items() if k not in {"type", "name"}})
+        return ServerSideTool(
+            kind, name, config={k: v for k, v in entry.data.items() if k not in {"type", "name"}}
+        )
     name, about = entry.need("name", str), entry.get("description", str) or ""
     if kind == "custom":
         return Tool(name, about, custom=True, format=entry.object("format"))

@@ -60,8 +60,8 @@ from llmstream.wire.openai_responses._items import (
     unsaid,
 )
 from llmstream.wire.openai_responses._names import RESPONSE_METADATA, cannot, finish_of
-from llmstream.wire.openai_responses.decode import EVENTS
 from llmstream.wire.openai_responses._records import annotation, usage_record
+from llmstream.wire.openai_responses.decode import EVENTS
 from llmstream.wire.openai_responses.quirks import Quirks
 from llmstream.wire.openai_responses.server.items import Content, Item, Out
 
@@ -383,6 +383,7 @@ class Writer:
 
 
 _WORDS: Final = {"length": "max_output_tokens"}
+
 
 def _held(attachment: Attachment) -> bytes:
     if attachment.data is None:
