@@ -5,8 +5,6 @@ https://platform.openai.com/docs/guides/tools
 
 from __future__ import annotations
 
-from typing import cast
-
 from llmstream.jsontext import JSON, JSONObject, as_list, as_object, dumps
 from llmstream.values.content import ToolResultPart
 from llmstream.wire.openai_responses._files import file_part
@@ -20,7 +18,7 @@ def result_item(part: ToolResultPart, call: JSONObject | None, /) -> JSONObject:
     Raises:
         UnsupportedError: when the kind of call takes no such result.
     """
-    call, output = call or {}, cast("JSON", part.output)
+    call, output = call or {}, part.output
     type = call.get("type", FUNCTION)
     call_id: JSON = call.get("call_id") or part.tool_call_id
     match type:
@@ -67,17 +65,18 @@ def _shell(part: ToolResultPart, call: JSONObject, item: JSONObject) -> JSONObje
     limit = as_object(call.get("action")).get("max_output_length")
     if limit is not None:
         item["max_output_length"] = limit
-    if isinstance(part.output, list):
-        return {**item, "output": as_list(part.output)}
-    code = 0 if part.error is None else 1
-    outcome = {"type": "exit", "exit_code": code}
-    stdout = part.output if isinstance(part.output, str) else dumps(part.output)
+    output: JSON = part.output
+    if isinstance(output, list):
+        return {**item, "output": as_list(output)}
+    outcome = {"type": "exit", "exit_code": 0 if part.error is None else 1}
+    stdout = output if isinstance(output, str) else dumps(output)
     return {**item, "output": [{"stdout": stdout, "stderr": part.error or "", "outcome": outcome}]}
 
 
 def _screen(part: ToolResultPart) -> JSON:
-    if isinstance(part.output, dict):
-        return as_object(part.output)
+    output: JSON = part.output
+    if isinstance(output, dict):
+        return as_object(output)
     if not part.attachments:
         raise cannot("a result of a computer's call without a picture of its screen")
     shown = file_part(part.attachments[0], {})
