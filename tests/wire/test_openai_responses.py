@@ -5,13 +5,15 @@ from pathlib import Path
 import attrs
 import pytest
 
-from llmstream import Request, reduce
-from llmstream.jsontext import loads
+from llmstream import Request, TextPart, reduce
+from llmstream.jsontext import dump_bytes, loads
 from llmstream.model.registry import provider as find_provider
 from llmstream.testing import corpus, laws
 from llmstream.testing.corpus import Case
+from llmstream.values.response import Response
 from llmstream.wire import find
 from llmstream.wire.codec import Codec
+from llmstream.wire.http import HttpRequest
 from llmstream.wire.openai_responses import CODEC, OpenAIResponsesCodec, Quirks
 
 # What clients write of an item that they had from us; the rest they leave out or word anew.
@@ -90,15 +92,21 @@ def test_recorded_items_go_back_as_they_came(answers: list[Case]):
         codec = codec_of(case)
         decoded = laws.decode_all(codec, [case.body], head=case.head)
         if decoded.error is None:
-            response = reduce(decoded.events)
+            response = without_logprobs(reduce(decoded.events))
             sent = loads(codec.encode(Request("m", response.messages())).body)["input"]
             read = codec.server.request(codec.encode(Request("m", response.messages())))
             assert [message.parts for message in read.messages] == [response.parts], case.name
             assert [item["type"] for item in sent] == item_types(codec, response), case.name
 
 
-def item_types(codec: Codec, response: object) -> list[str]:
-    http = codec.server.whole(Request("m"), response)  # type: ignore[arg-type]
+def without_logprobs(response: Response) -> Response:
+    """The answer without what is not sent back."""
+    parts = [attrs.evolve(p, logprobs=()) if isinstance(p, TextPart) else p for p in response.parts]
+    return attrs.evolve(response, parts=parts)
+
+
+def item_types(codec: Codec, response: Response) -> list[str]:
+    http = codec.server.whole(Request("m"), response)
     return [item["type"] for item in loads(http.body)["output"]]
 
 
@@ -116,34 +124,29 @@ def test_what_recorded_clients_sent_back_is_what_is_sent_back(answers: list[Case
             mine = known.get(name_of(item))
             if mine is not None:
                 echoes += 1
-                assert {
-                    key: plain(key, value) for key, value in item.items() if kept(key, value)
-                }.items() <= {key: plain(key, value) for key, value in mine.items()}.items(), case.name
+                said = {key: plain(key, value) for key, value in item.items() if kept(key, value)}
+                assert {key: plain(key, mine.get(key)) for key in said} == said, case.name
     assert echoes >= 12
 
 
 def name_of(item: dict) -> str | None:
-    """What an item is known by: its call, its ciphertext or itself."""
-    return (
-        item.get("call_id")
-        if item.get("type") == "function_call"
-        else (item.get("encrypted_content") or item.get("id") if item.get("type") == "reasoning" else None)
-    )
+    """What an item is known by: its call, or its ciphertext or id."""
+    match item.get("type"):
+        case "function_call":
+            return item.get("call_id")
+        case "reasoning":
+            return item.get("encrypted_content") or item.get("id")
+        case _:
+            return None
 
 
 def kept(key: str, value: object) -> bool:
     return value is not None and (key, value) != ("status", "completed")
 
 
-def plain(key: str, value: object) -> str:
-    """A value as text; arguments that a client wrote anew mean the same."""
-    return repr(
-        loads(value)
-        if key == "arguments" and isinstance(value, str)
-        else sorted(map(repr, value))
-        if isinstance(value, list)
-        else value
-    )
+def plain(key: str, value: object) -> object:
+    """Arguments that a client wrote anew mean the same."""
+    return loads(value) if key == "arguments" and isinstance(value, str) else value
 
 
 def test_recorded_requests_are_read_and_written_alike(answers: list[Case]):
@@ -151,9 +154,6 @@ def test_recorded_requests_are_read_and_written_alike(answers: list[Case]):
         if case.request is None:
             continue
         codec = codec_of(case)
-        from llmstream.jsontext import dump_bytes
-        from llmstream.wire.http import HttpRequest
-
         read = codec.server.request(HttpRequest("POST", "/responses", body=dump_bytes(case.request)))
         again = codec.server.request(codec.encode(read))
         assert again == read, case.name

@@ -172,7 +172,11 @@ def test_items_may_be_written_at_the_same_time():
 def test_each_content_of_a_message_is_a_part_of_the_same_id():
     refusal = event("refusal.delta", 0, content_index=1, delta="no")
     *events, last = events_of(added(0, "message", id="m", phase="p"), text("a"), refusal, end())
-    assert events[1:] == [TextDelta(0, "a"), noted(1, "text", id="m"), TextDelta(1, "no", refusal=True)]
+    assert events[1:] == [
+        TextDelta(0, "a"),
+        noted(1, "text", id="m", part=1),
+        TextDelta(1, "no", refusal=True),
+    ]
     assert last.finish_reason == "refusal"
 
 
@@ -233,7 +237,7 @@ def test_each_paragraph_of_a_summary_is_a_part_of_the_same_id():
         noted(0, "reasoning", id="r"),
         ReasoningDelta(0, "a"),
         ReasoningDelta(0, "b"),
-        noted(1, "reasoning", id="r"),
+        noted(1, "reasoning", id="r", part=1),
         ReasoningDelta(1, "c"),
         noted(0, id="r2", encrypted_content="last"),
         noted(1, id="r2"),

@@ -92,15 +92,15 @@ def test_an_answer_of_its_own_goes_back_item_by_item():
     note = {"type": "url_citation", "url": "u"}
     message = assistant(
         ReasoningPart("a", provider_metadata=own(id="r", encrypted_content="c")),
-        ReasoningPart("b", provider_metadata=own(id="r")),
-        ReasoningPart("raw", provider_metadata=own(id="r", type="reasoning_text")),
-        ReasoningPart("", provider_metadata=own(id="r2", encrypted_content="d")),
+        ReasoningPart("b", provider_metadata=own(id="r", part=1)),
+        ReasoningPart("raw", provider_metadata=own(id="r", type="reasoning_text", part=2)),
+        ReasoningPart("", provider_metadata=own(id="r", encrypted_content="d")),
         TextPart(
             "x",
             citations=[Citation("u", provider=P, data=note)],
             provider_metadata=own(id="m", phase="commentary"),
         ),
-        TextPart("no", refusal=True, provider_metadata=own(id="m")),
+        TextPart("no", refusal=True, provider_metadata=own(id="m", part=1)),
         TextPart("", provider_metadata=own(id="m2")),
         ToolCallPart("c", "f", raw='{ "a":1}', provider_metadata=own(id="fc", namespace="n")),
         ToolCallPart("c2", "sql", raw="SELECT", custom=True, provider_metadata=own(id="ctc")),
@@ -113,7 +113,7 @@ def test_an_answer_of_its_own_goes_back_item_by_item():
             "summary": [{"type": "summary_text", "text": "a"}, {"type": "summary_text", "text": "b"}],
             "content": [{"type": "reasoning_text", "text": "raw"}],
         },
-        {"type": "reasoning", "id": "r2", "encrypted_content": "d", "summary": []},
+        {"type": "reasoning", "id": "r", "encrypted_content": "d", "summary": []},
         {
             "type": "message",
             "role": "assistant",

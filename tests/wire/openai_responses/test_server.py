@@ -64,7 +64,7 @@ def test_a_whole_answer_has_what_the_stream_has():
         PartMetadata(0, P, {"id": "r"}, kind="reasoning"),
         ReasoningDelta(0, "a"),
         PartMetadata(0, P, {"encrypted_content": "c"}),
-        PartMetadata(1, P, {"id": "r"}, kind="reasoning"),
+        PartMetadata(1, P, {"id": "r", "part": 1}, kind="reasoning"),
         ReasoningDelta(1, "b"),
         ToolCallStart(2, id="ig", name="image_generation", server_executed=True),
         PartMetadata(2, P, {"type": "image_generation_call", "id": "ig", "output_format": "png"}),

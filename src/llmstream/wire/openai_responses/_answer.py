@@ -33,6 +33,7 @@ from llmstream.wire.openai_responses._items import (
     CALLS,
     IMAGE,
     MESSAGE,
+    PART,
     REASONING,
     REASONING_TEXT,
     arguments_of,
@@ -160,7 +161,7 @@ class Answer:
             if slot is None:
                 known = unsaid(item.type, item.record, late=False)
                 if item.slots:
-                    known = {key: value for key, value in known.items() if key == "id"}
+                    known = {**_id_of(known), PART: len(item.slots)}
                 slot = self._opened(item, {**known, **plain}, out)
             else:
                 self._tell(slot, plain, out)
@@ -223,7 +224,7 @@ class Answer:
             slot = item.slots[_FIRST] = Slot(self.next(), fresh)
             out.append(PartMetadata(slot.index, self._provider, dict(fresh), kind=_kind(item)))
         for number, slot in enumerate(item.slots.values()):
-            self._tell(slot, fresh if number == 0 else {k: v for k, v in fresh.items() if k == "id"}, out)
+            self._tell(slot, fresh if number == 0 else _id_of(fresh), out)
 
     def _tell(self, slot: Slot, fresh: JSONObject, out: list[Event]) -> None:
         new = {key: value for key, value in fresh.items() if key not in slot.told or slot.told[key] != value}
@@ -329,7 +330,7 @@ class Answer:
         sort = record.get("output_format")
         slot = item.slots.get((CONTENT, 0))
         if slot is None:
-            known: JSONObject = {key: item.record[key] for key in ("id",) if key in item.record}
+            known = _id_of(item.record)
             slot = item.slots[CONTENT, 0] = Slot(self.next(), known)
             if known:
                 out.append(PartMetadata(slot.index, self._provider, dict(known), kind="attachment"))
@@ -367,6 +368,10 @@ class Answer:
         for item in sorted(calls, key=lambda item: item.call.index if item.call else 0):
             if CALLS[item.type].text:
                 self.settle(item, "", out, cut=cut or item.done)
+
+
+def _id_of(record: JSONObject) -> JSONObject:
+    return {key: value for key, value in record.items() if key == "id"}
 
 
 def _kind(item: Item) -> PartKind:

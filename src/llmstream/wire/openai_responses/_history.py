@@ -31,6 +31,7 @@ from llmstream.wire.openai_responses._items import (
     FUNCTION,
     IMAGE,
     MESSAGE,
+    PART,
     REASONING,
     REASONING_TEXT,
     is_result,
@@ -56,8 +57,8 @@ class History:
         self._written: list[JSONObject] = []
         # The items of calls, by our ids; results know their call.
         self._calls: dict[str, JSONObject] = {}
-        # The items of the turn that is being written, by their own ids: their other parts join them.
-        self._turn: dict[str, JSONObject] = {}
+        # The items of the turn that is being written, the last of each type and id: other parts join them.
+        self._turn: dict[tuple[str, str], JSONObject] = {}
 
     def add(self, message: Message) -> None:
         """Write one message."""
@@ -130,21 +131,20 @@ class History:
 
     def _joined(self, own: JSONObject, type: str) -> JSONObject | None:
         """The item that a part is one of several of."""
-        item = self._turn.get(str(own["id"])) if own.get("id") else None
-        return item if item is not None and item["type"] == type else None
+        return self._turn.get((type, str(own.get("id")))) if own.get(PART) or type == IMAGE else None
 
     def _open(self, item: JSONObject) -> JSONObject:
         self._written.append(item)
-        if item.get("id"):
-            self._turn[str(item["id"])] = item
+        self._turn[str(item["type"]), str(item.get("id"))] = item
         return item
 
     def _text(self, part: TextPart) -> None:
         own = _own(part.provider_metadata, self._provider)
+        said = {key: value for key, value in own.items() if key != PART}
         item = self._joined(own, MESSAGE)
         if item is None:
             new: JSONObject = {"type": MESSAGE, "role": "assistant", "content": []}
-            new |= {"status": "completed", **own} if own.get("id") else own
+            new |= {"status": "completed", **said} if own.get("id") else said
             last = self._written[-1] if self._written else {}
             joins = not own and last.get("role") == "assistant" and not last.get("id")
             item = last if joins else self._open(new)
@@ -163,8 +163,9 @@ class History:
         own = dict(_own(part.provider_metadata, self._provider))
         if not own:
             return
-        plain = own.pop("type", None) == REASONING_TEXT
-        item = self._joined(own, REASONING) or self._open({"type": REASONING, "summary": [], **own})
+        item, plain = self._joined(own, REASONING), own.pop("type", None) == REASONING_TEXT
+        own.pop(PART, None)
+        item = item or self._open({"type": REASONING, "summary": [], **own})
         if plain:
             item.setdefault("content", []).append({"type": REASONING_TEXT, "text": part.text})
         elif part.text:

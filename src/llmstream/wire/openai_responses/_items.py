@@ -3,7 +3,8 @@
 https://platform.openai.com/docs/api-reference/responses/object
 
 An item is one part, with three exceptions: each content of a message and each paragraph of a reasoning item
-is a part of its own, told by their common `id`, and an image that was generated is a part behind its call.
+is a part of its own, and an image that was generated is a part behind its call. The parts after the first
+are known by the item's `id` and by their position, as `part`; by ids alone items are not told apart.
 What a part's own fields do not say of its item is kept in the part's metadata, under the item's keys; an
 item of one of the built-in tools is kept there whole, its `type` and its outputs among the rest.
 """
@@ -25,6 +26,9 @@ IMAGE: Final = "image_generation_call"
 SHELL: Final = "shell_call"
 TOOL_SEARCH: Final = "tool_search_call"
 
+# The position of a part in its item; the first has none
+# (corpus: openai-responses/xai/nonstream/rubyllm-chat_web_search_...-92004d-1: all items have one id).
+PART: Final = "part"
 # The metadata's mark of reasoning that is told as it is, not as a summary.
 REASONING_TEXT: Final = "reasoning_text"
 
@@ -74,8 +78,8 @@ USUAL: Final = frozenset({"in_progress", "completed"})
 LATE: Final = frozenset({"status", "encrypted_content"})
 
 _SAID: Final[dict[str, frozenset[str]]] = {
-    MESSAGE: frozenset({"type", "role", "content"}),
-    REASONING: frozenset({"type", "summary", "content"}),
+    MESSAGE: frozenset({"type", "role", "content", PART}),
+    REASONING: frozenset({"type", "summary", "content", PART}),
     FUNCTION: frozenset({"type", "call_id", "name", "arguments"}),
     CUSTOM: frozenset({"type", "call_id", "name", "input"}),
     MCP: frozenset({"name", "arguments"}),

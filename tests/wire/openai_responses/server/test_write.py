@@ -130,7 +130,7 @@ def test_parts_of_one_id_are_one_item():
     events = (
         noted(0, "text", id="m", phase="final_answer"),
         TextDelta(0, "a"),
-        noted(1, "text", id="m"),
+        noted(1, "text", id="m", part=1),
         TextDelta(1, "b"),
     )
     assert canonical(*events) == list(events)

@@ -52,6 +52,7 @@ from llmstream.wire.openai_responses._items import (
     IMAGE,
     MCP,
     MESSAGE,
+    PART,
     REASONING,
     REASONING_TEXT,
     is_result,
@@ -177,7 +178,7 @@ class Writer:
         item = Item(len(self._items), record)
         self._items.append(item)
         if isinstance(record.get("id"), str):
-            self._known.setdefault((item.type, record["id"]), item)
+            self._known[item.type, record["id"]] = item
         item.begin(self._out)
         return item
 
@@ -191,7 +192,7 @@ class Writer:
         part = self._parts.setdefault(index, _Part())
         if part.item is None:
             record = {**part.waiting, **data}
-            known = self._known.get((type, str(record.get("id"))))
+            known = self._known.get((type, str(record.get("id")))) if record.get(PART) else None
             empty: JSONObject = {"role": "assistant", "content": []} if type == MESSAGE else {"summary": []}
             part.item = known or self._open({**self._named(type, unsaid(type, record)), **empty})
         if part.item.type != type:
@@ -199,6 +200,8 @@ class Writer:
         return part, part.item
 
     def _content(self, index: int, type: str, sort: str) -> Content:
+        """The content that is about to be written to."""
+        self._settle()
         part, item = self._spoken_item(index, type, {})
         if part.content is None or part.content.type != sort:
             part.content = item.content(sort, self._out)
@@ -312,6 +315,7 @@ class Writer:
             self._out.say(type, {**told, **item.where()})
 
     def _image(self, event: ImageOut) -> None:
+        self._settle()
         part = self._parts.setdefault(event.index, _Part())
         if part.item is None:
             part.item = self._open(self._named(IMAGE, {**unsaid(IMAGE, part.waiting), "type": IMAGE}))
