@@ -121,7 +121,7 @@ def test_what_recorded_clients_sent_back_is_what_is_sent_back(answers: list[Case
         ours = loads(codec.encode(Request("m", response.messages())).body)["input"]
         known = {name_of(item): item for item in ours if item["type"] in ECHOED}
         for item in theirs:
-            mine = known.get(name_of(item))
+            mine = known.get(name_of(item)) if name_of(item) else None
             if mine is not None:
                 echoes += 1
                 said = {key: plain(key, value) for key, value in item.items() if kept(key, value)}
