@@ -83,7 +83,7 @@ def test_total_is_never_moved() -> None:
         (AudioDelta(0, b""), False),
         (AudioDelta(0, b"", transcript="a"), True),
         (PartMetadata(0, "p", {}), False),
-        (ToolProgress(0, "c"), False),
+        (ToolProgress(0, "c"), True),
         (Raw({}), False),
         (Done(), True),
     ],

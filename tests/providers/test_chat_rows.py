@@ -114,4 +114,5 @@ def test_usage_that_comes_unasked_is_not_asked_for(name: str):
 
 def test_every_provider_with_recorded_cases_has_a_row(shared: Path):
     recorded = {folder.name for folder in (shared / "corpus" / "openai-chat").iterdir() if folder.is_dir()}
-    assert recorded <= set(NAMES)
+    # OpenAI's own default is another dialect.
+    assert recorded <= {name.removesuffix("-chat") for name in NAMES}
