@@ -309,7 +309,7 @@ async def test_openai_folds_responses_as_we_do() -> None:
                 pass
             streamed = await stream.get_final_response()
         whole = await client.responses.create(model="m-1", input="Weather?")
-    assert whole.id == streamed.id == "answer-1"
+    assert (whole.id, streamed.id) == ("answer-1", "resp_0")
     assert whole.output_text == streamed.output_text == "It is sunny."
     assert [item.type for item in whole.output] == [item.type for item in streamed.output]
 

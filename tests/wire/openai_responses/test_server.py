@@ -38,7 +38,7 @@ def encoded(*events: Event, **how) -> bytes:
 
 
 def test_a_stream_names_each_event_and_ends_with_the_last():
-    body = encoded(TextDelta(0, "a\n\u2028"), Done(finish_reason="stop"), id="i", model="m")
+    body = encoded(TextDelta(0, "a\n\u2028"), Done(finish_reason="stop", id="i", model="m"))
     frames = body.decode().split("\n\n")
     assert [frame.split("\n")[0] for frame in frames[:2]] == [
         "event: response.created",

@@ -241,7 +241,7 @@ class Answer:
         server = runs_at_server(item.type, record, custom=self._quirks.server_custom_calls)
         self.called = self.called or not server
         own = record.get("call_id")
-        given = own or (record.get("id") if about.name or server else None)
+        given = own if isinstance(own, str) and own else record.get("id") if about.name or server else None
         call.index, call.id, call.custom = self.next(), self._unique(given), about.custom
         out.append(
             ToolCallStart(call.index, id=call.id, name=name, server_executed=server, custom=about.custom)

@@ -24,6 +24,8 @@ RESPONSE_METADATA: Final = (
     "content_filters",
     "background",
 )
+# The answer's own id and model, beside the response in whose name a server of ours has begun it.
+ANSWER: Final = "answer"
 # Where an error's partial Response says which event came last, for `resume`.
 SEQUENCE: Final = "sequence_number"
 

@@ -35,7 +35,7 @@ from llmstream.wire.failures import failure
 from llmstream.wire.framing import Frame
 from llmstream.wire.openai_responses._answer import CONTENT, SUMMARY, Answer, Item, MisfitError, Slot
 from llmstream.wire.openai_responses._items import CALLS, MESSAGE, REASONING
-from llmstream.wire.openai_responses._names import RESPONSE_METADATA, SEQUENCE, finish_of
+from llmstream.wire.openai_responses._names import ANSWER, RESPONSE_METADATA, SEQUENCE, finish_of
 from llmstream.wire.openai_responses._records import usage_of
 from llmstream.wire.openai_responses.frames import malformed, read_frame, read_hot
 from llmstream.wire.openai_responses.quirks import Quirks
@@ -265,6 +265,9 @@ class ResponsesDecoder:
 
     def _terminal(self, record: JSONObject, out: list[Event]) -> None:
         status = str(record["type"]).removeprefix("response.")
+        if ANSWER in record:
+            response = {**as_object(record.get("response")), **as_object(record[ANSWER])}
+            record = {**record, "response": {k: "" if v is None else v for k, v in response.items()}}
         self._end(as_object(record.get("response")), status, out)
 
     def _end(self, response: JSONObject, status: str, out: list[Event]) -> None:

@@ -94,6 +94,14 @@ def test_a_message_is_told_from_its_beginning_to_its_end():
     assert told[-2]["item"] == item
     assert told[-1]["response"]["output"] == [item]
     assert {record["response"]["id"] for record in told if "response" in record} == {"i"}
+    assert told[-1]["answer"] == {"id": None, "model": None}
+
+
+def test_the_answers_own_name_is_said_beside_the_one_that_it_began_in():
+    told = records(Done(finish_reason="stop", id="own", model="m"), id="i", model="m")
+    assert told[-1]["response"]["id"] == "i"
+    assert told[-1]["answer"] == {"id": "own", "model": "m"}
+    assert "answer" not in records(Done(id="i", model="m"), id="i", model="m")[-1]
 
 
 def test_an_item_is_done_when_the_next_begins():

@@ -33,6 +33,9 @@ from llmstream.wire.refusals import refusal_record, refuse
 _STREAM: Final = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 _JSON: Final = {"content-type": "application/json"}
 
+# What a response is called until its answer says its id; whoever serves many gives each its own.
+_ID: Final = "resp_0"
+
 
 def sse(record: JSONObject) -> bytes:
     """A record as a server-sent event; JSON has no line end outside its escapes."""
@@ -104,24 +107,25 @@ class OpenAIResponsesServer:
         """The head of a stream."""
         return ResponseHead(200, _STREAM)
 
-    def encoder(self, request: Request, /, *, id: str = "", model: str = "") -> StreamEncoder:
+    def encoder(self, request: Request, /, *, id: str = _ID, model: str = "") -> StreamEncoder:
         """Return a fresh encoder; without a Done the body has no end, so that a client sees it is cut.
 
-        `id` and `model` stand in the first events; what Done says of them counts in the end.
+        `id` and `model` are those of the response in all its events; the model is by default the one asked.
 
         Raises:
             UnsupportedError: from `feed`, when the wire cannot say an event.
         """
-        return StreamEncoder(Writer(self.provider, self.quirks, id=id, model=model))
+        return StreamEncoder(Writer(self.provider, self.quirks, id=id, model=model or request.model))
 
     def whole(
-        self, request: Request, response: Response, /, *, id: str = "", model: str = ""
+        self, request: Request, response: Response, /, *, id: str = _ID, model: str = ""
     ) -> HttpResponse:
         """The answer to a request that did not ask for a stream.
 
         Raises:
             UnsupportedError: when the wire cannot say a part, or the answer is not complete.
         """
+        id, model = response.id or id, response.model or model or request.model
         writer = Writer(self.provider, self.quirks, id=id, model=model)
         last: JSONObject = {}
         for event in _metadata_early(response):

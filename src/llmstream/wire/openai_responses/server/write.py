@@ -6,6 +6,10 @@ An item is done when the next one begins; a call whose arguments are not complet
 comes for an item later is told all the same, and it is done once more at the end. The first metadata of a
 call, or of a result, has its item's type and ids: it is waited for until something else is to be said.
 
+A server of ours learns the answer's id and model when it ends, but clients hold the response to the name in
+which it began. So that stays, and where the answer's own is another, the last event has it too: as `answer`,
+a field that other clients do not look at.
+
 Lost, by the wire's nature:
 
 - empty deltas of a part that has other ones, and which part of the audio came first;
@@ -60,7 +64,7 @@ from llmstream.wire.openai_responses._items import (
     runs_at_server,
     unsaid,
 )
-from llmstream.wire.openai_responses._names import RESPONSE_METADATA, cannot, finish_of
+from llmstream.wire.openai_responses._names import ANSWER, RESPONSE_METADATA, cannot, finish_of
 from llmstream.wire.openai_responses._records import annotation, usage_record
 from llmstream.wire.openai_responses.decode import EVENTS
 from llmstream.wire.openai_responses.quirks import Quirks
@@ -226,7 +230,8 @@ class Writer:
     def _note(self, event: PartMetadata) -> None:
         """Write metadata of this provider's."""
         part = self._parts.setdefault(event.index, _Part())
-        part.waiting |= event.data
+        data = {key: value for key, value in event.data.items() if key != "id" or _is_name(value)}
+        part.waiting |= data
         if part.item is None:
             match event.kind:
                 case "text":
@@ -240,7 +245,7 @@ class Writer:
                     pass
         else:
             self._settle()
-            part.item.note(unsaid(part.item.type, event.data))
+            part.item.note(unsaid(part.item.type, data))
 
     def _wait(self, event: ToolCallStart | ToolResultOut) -> None:
         self._settle()
@@ -343,7 +348,6 @@ class Writer:
         self._settle()
         self._close(self._items)
         self._close(self._items, last=True)
-        self._id, self._model = done.id or self._id, done.model or self._model
         raw, reason = done.raw_finish_reason, done.finish_reason
         if finish_of("completed", calls=self._called, refused=self._refused) == reason or reason in _ENDINGS:
             status, why = "completed", None
@@ -361,7 +365,10 @@ class Writer:
         response["usage"] = None if done.usage is None else usage_record(done.usage)
         own = as_object(done.provider_metadata.get(self._provider))
         response |= {name: own[name] for name in RESPONSE_METADATA if own.get(name)}
-        self._out.say(f"response.{status}", {"response": response})
+        last: JSONObject = {"response": response}
+        if (done.id, done.model) != (self._id, self._model):
+            last[ANSWER] = {"id": done.id, "model": done.model}
+        self._out.say(f"response.{status}", last)
         self.ended = True
 
     def _response(self, status: str, output: list[JSONObject]) -> JSONObject:
@@ -387,6 +394,10 @@ class Writer:
 
 
 _WORDS: Final = {"length": "max_output_tokens"}
+
+
+def _is_name(value: JSON) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _held(attachment: Attachment) -> bytes:
