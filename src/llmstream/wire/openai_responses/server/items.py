@@ -146,9 +146,14 @@ class Item:
         """Learn that it goes on."""
         self._changed = self._closed
 
+    def unknown(self, data: JSONObject) -> JSONObject:
+        """What of it the item does not say yet."""
+        record = self.record
+        return {key: value for key, value in data.items() if key not in record or record[key] != value}
+
     def note(self, data: JSONObject) -> None:
         """Learn what else the item says."""
-        self.record = {**self.record, **data}
+        self.record = {**self.record, **data, "type": self.type}
         self.touch()
 
     def content(self, sort: str, out: Out) -> Content:

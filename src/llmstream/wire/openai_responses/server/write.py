@@ -4,7 +4,7 @@ https://platform.openai.com/docs/api-reference/responses-streaming
 
 An item is done when the next one begins; a call whose arguments are not complete then, when they are. What
 comes for an item later is told all the same, and it is done once more at the end. The first metadata of a
-call, or of a result, has its item's type and ids: it is waited for until something else is to be said.
+call, or of a result, has its item's type and ids: it is waited for, until something else is to be said.
 
 A server of ours learns the answer's id and model when it ends, but clients hold the response to the name in
 which it began. So that stays, and where the answer's own is another, the last event has it too: as `answer`,
@@ -232,6 +232,9 @@ class Writer:
         part = self._parts.setdefault(event.index, _Part())
         data = {key: value for key, value in event.data.items() if key != "id" or _is_name(value)}
         part.waiting |= data
+        if self._pending is not None and self._pending.index == event.index:
+            self._settle()
+            return
         if part.item is None:
             match event.kind:
                 case "text":
@@ -243,9 +246,8 @@ class Writer:
                     part.item = self._known.get((IMAGE, str(part.waiting.get("id"))))
                 case _:
                     pass
-        else:
-            self._settle()
-            part.item.note(unsaid(part.item.type, data))
+        elif new := part.item.unknown(unsaid(part.item.type, data)):
+            part.item.note(new)
 
     def _wait(self, event: ToolCallStart | ToolResultOut) -> None:
         self._settle()
