@@ -197,6 +197,13 @@ def test_an_item_that_said_nothing_is_an_empty_part():
     assert before_done(done(0, "reasoning", summary=[])) == [noted(0, "reasoning")]
 
 
+def test_a_part_is_numbered_when_it_first_has_something_to_show():
+    assert before_done(text("", 0), text("", 0), text("a", 1), text("b", 0)) == [
+        TextDelta(0, "a"),
+        TextDelta(1, "b"),
+    ]
+
+
 def test_sources_have_spans_where_the_wire_gives_them():
     source = {"type": "url_citation", "url": "u", "title": "t", "start_index": 1, "end_index": 4}
     assert before_done(

@@ -58,13 +58,13 @@ class MisfitError(Exception):
 
 
 class Slot:
-    """One part: its text so far, and the metadata that was given of it."""
+    """One part: its text so far, and the metadata that was given of it; without an index until it is told."""
 
     __slots__ = ("cited", "index", "pieces", "told")
 
-    def __init__(self, index: int, told: JSONObject) -> None:
-        self.index = index
-        self.told = told
+    def __init__(self) -> None:
+        self.index = -1
+        self.told: JSONObject = {}
         self.pieces: list[str] = []
         self.cited = 0
 
@@ -75,7 +75,7 @@ class Call(Slot):
     __slots__ = ("custom", "ended", "id")
 
     def __init__(self) -> None:
-        super().__init__(-1, {})
+        super().__init__()
         self.id = ""
         self.custom = False
         self.ended = False
@@ -164,16 +164,21 @@ class Answer:
                     known = {**_id_of(known), PART: len(item.slots)}
                 slot = self._opened(item, {**known, **plain}, out)
             else:
-                self._tell(slot, plain, out)
+                self._tell(slot, plain, out, kind=_kind(item))
             item.slots[field, place] = slot
         return slot
 
     def _opened(self, item: Item, known: JSONObject, out: list[Event]) -> Slot:
         """Open a part of a message or of reasoning with what is known of its item."""
-        slot = Slot(self.next(), known)
-        if known:
-            out.append(PartMetadata(slot.index, self._provider, dict(known), kind=_kind(item)))
+        slot = Slot()
+        self._tell(slot, known, out, kind=_kind(item))
         return slot
+
+    def _at(self, slot: Slot) -> int:
+        """The index of a part, which its first event opens."""
+        if slot.index < 0:
+            slot.index = self.next()
+        return slot.index
 
     def text(self, slot: Slot, text: str, logprobs: JSON, out: list[Event], *, refusal: bool = False) -> None:
         """Add visible text to a part."""
@@ -181,18 +186,18 @@ class Answer:
         if text or likely:
             slot.pieces.append(text)
             self.refused = self.refused or (refusal and bool(text))
-            out.append(TextDelta(slot.index, text, likely, refusal))
+            out.append(TextDelta(self._at(slot), text, likely, refusal))
 
     def cite(self, slot: Slot, entry: JSONObject, out: list[Event]) -> None:
         """Add a source to a part."""
         slot.cited += 1
-        out.append(CitationOut(slot.index, citation_of(entry, self._provider)))
+        out.append(CitationOut(self._at(slot), citation_of(entry, self._provider)))
 
     def think(self, slot: Slot, text: str, out: list[Event]) -> None:
         """Add reasoning to a part."""
         if text:
             slot.pieces.append(text)
-            out.append(ReasoningDelta(slot.index, text))
+            out.append(ReasoningDelta(self._at(slot), text))
 
     def _message(self, item: Item, record: JSONObject, out: list[Event]) -> None:
         contents = list(map(as_object, as_list(record.get("content"))))
@@ -221,16 +226,19 @@ class Answer:
         """Tell what is new of an item; one that said nothing is an empty part."""
         fresh = unsaid(item.type, record)
         if not item.slots:
-            slot = item.slots[_FIRST] = Slot(self.next(), fresh)
-            out.append(PartMetadata(slot.index, self._provider, dict(fresh), kind=_kind(item)))
+            slot = item.slots[_FIRST] = Slot()
+            slot.told = fresh
+            out.append(PartMetadata(self._at(slot), self._provider, dict(fresh), kind=_kind(item)))
         for number, slot in enumerate(item.slots.values()):
-            self._tell(slot, fresh if number == 0 else _id_of(fresh), out)
+            self._tell(slot, fresh if number == 0 else _id_of(fresh), out, kind=_kind(item))
 
-    def _tell(self, slot: Slot, fresh: JSONObject, out: list[Event]) -> None:
+    def _tell(self, slot: Slot, fresh: JSONObject, out: list[Event], *, kind: PartKind | None = None) -> None:
+        """Tell what is new of a part; one that was not opened is of that kind."""
         new = {key: value for key, value in fresh.items() if key not in slot.told or slot.told[key] != value}
         if new:
             slot.told = {**slot.told, **new}
-            out.append(PartMetadata(slot.index, self._provider, new))
+            opens = kind if slot.index < 0 else None
+            out.append(PartMetadata(self._at(slot), self._provider, new, kind=opens))
 
     def _start(self, item: Item, call: Call, record: JSONObject, out: list[Event]) -> None:
         """Start a call as soon as its name is known."""
@@ -330,12 +338,10 @@ class Answer:
         sort = record.get("output_format")
         slot = item.slots.get((CONTENT, 0))
         if slot is None:
-            known = _id_of(item.record)
-            slot = item.slots[CONTENT, 0] = Slot(self.next(), known)
-            if known:
-                out.append(PartMetadata(slot.index, self._provider, dict(known), kind="attachment"))
+            slot = item.slots[CONTENT, 0] = Slot()
+            self._tell(slot, _id_of(item.record), out, kind="attachment")
         media_type = f"image/{sort if isinstance(sort, str) and sort else 'png'}"
-        out.append(ImageOut(slot.index, Attachment(media_type, data=held), partial=partial))
+        out.append(ImageOut(self._at(slot), Attachment(media_type, data=held), partial=partial))
 
     def progress(self, item: Item, data: JSONObject, out: list[Event]) -> None:
         """Tell what a tool of the provider's says of its work."""

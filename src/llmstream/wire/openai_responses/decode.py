@@ -216,7 +216,7 @@ class ResponsesDecoder:
 
     def _expect(self, record: JSONObject, slot: Slot, place: int, make: _Make) -> None:
         """Be ready for the next delta of the same place."""
-        self._type = None if self._raw else record["type"]
+        self._type = None if self._raw or slot.index < 0 else record["type"]
         self._output, self._place, self._slot, self._make = record["output_index"], place, slot, make
 
     def _spoken(self, record: JSONObject, out: list[Event]) -> None:

@@ -18,7 +18,6 @@ from llmstream.values.content import (
     OpaquePart,
     Part,
     TextPart,
-    ToolCallPart,
     ToolResultPart,
 )
 from llmstream.values.events import Event
@@ -27,7 +26,15 @@ from llmstream.wire.codec import counter
 from llmstream.wire.fields import Fields, bad
 from llmstream.wire.openai_responses._answer import Answer, MisfitError
 from llmstream.wire.openai_responses._files import attachment_in
-from llmstream.wire.openai_responses._items import MESSAGE, TOOL_SEARCH, is_result, output_field, result_name
+from llmstream.wire.openai_responses._items import (
+    CALLS,
+    MESSAGE,
+    TOOL_SEARCH,
+    is_result,
+    output_field,
+    result_name,
+    runs_at_server,
+)
 from llmstream.wire.openai_responses.quirks import Quirks
 
 _ROLES: Final = ("system", "developer", "user", "assistant")
@@ -76,22 +83,22 @@ class HistoryReader:
             self._flush()
             self._add("tool", self._result(item, type))
         else:
+            self._learn(item, type)
             self._answer.append(item)
 
     def _is_served(self, item: Fields, type: str) -> bool:
         """Whether a result is one of the provider's own tool."""
         if type == _FOUND:
             return item.get("execution", str) != "client"
-        self._peek()
         return type == "program_output" or item.get("call_id", str) in self._served
 
-    def _peek(self) -> None:
-        """Learn the calls of the answer that is being read."""
-        for part in self._parts():
-            if isinstance(part, ToolCallPart):
-                self._names[part.id] = part.name
-                if part.server_executed:
-                    self._served.add(part.id)
+    def _learn(self, item: Fields, type: str) -> None:
+        """Remember a call, for the results that answer it."""
+        name = item.data.get("call_id") or item.data.get("id")
+        if type in CALLS and isinstance(name, str):
+            self._names[name] = CALLS[type].name or str(item.data.get("name"))
+            if runs_at_server(type, item.data, custom=self._quirks.server_custom_calls):
+                self._served.add(name)
 
     def _add(self, role: Role, part: Part) -> None:
         last = self._messages[-1] if self._messages else None
@@ -102,7 +109,6 @@ class HistoryReader:
 
     def _flush(self) -> None:
         if self._answer:
-            self._peek()
             self._messages.append(Message("assistant", self._parts()))
             self._answer = []
 

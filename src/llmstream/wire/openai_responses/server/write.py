@@ -24,7 +24,6 @@ Lost, by the wire's nature:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final, cast
 
 import attrs
@@ -95,6 +94,8 @@ class Writer:
         self._out = Out(self._before)
         self._parts: dict[int, _Part] = {}
         self._items: list[Item] = []
+        # Those that were not said to be done.
+        self._live: list[Item] = []
         # Messages, reasoning and images by their ids: their other parts join them.
         self._known: dict[tuple[str, str], Item] = {}
         # Calls of the provider's by our ids, for results that come from elsewhere.
@@ -127,14 +128,18 @@ class Writer:
         """Write what waits before something is said of the item of that number; calls that ended are done."""
         self._settle()
         if not self._closing:
-            self._close([item for item in self._items if item.ended and item.number != number])
+            self._close([item for item in self._live if item.ended and item.number != number])
 
-    def _close(self, items: Iterable[Item], *, last: bool = False) -> None:
+    def _close(self, items: list[Item], *, last: bool = False) -> None:
         """Say of items that they are done, in their order."""
+        if not items:
+            return
         self._closing = True
         for item in items:
             item.close(self._out, last=last)
         self._closing = False
+        closed = {item.number for item in items}
+        self._live = [item for item in self._live if item.number not in closed]
 
     def _settle(self) -> None:
         """Write the call, or the result, that waits: something else is about to be said."""
@@ -178,9 +183,10 @@ class Writer:
     def _open(self, record: JSONObject) -> Item:
         """Begin an item; those before it that can be are done."""
         self._settle()
-        self._close([item for item in self._items if item.closable])
+        self._close([item for item in self._live if item.closable])
         item = Item(len(self._items), record)
         self._items.append(item)
+        self._live.append(item)
         if isinstance(record.get("id"), str):
             self._known[item.type, record["id"]] = item
         item.begin(self._out)
@@ -348,7 +354,7 @@ class Writer:
 
     def _done(self, done: Done) -> None:
         self._settle()
-        self._close(self._items)
+        self._close(self._live)
         self._close(self._items, last=True)
         raw, reason = done.raw_finish_reason, done.finish_reason
         if finish_of("completed", calls=self._called, refused=self._refused) == reason or reason in _ENDINGS:
