@@ -619,6 +619,7 @@ def test_what_breaks_the_protocol_is_malformed(record: object):
         (added(0, "message"), done(0, "reasoning")),
         (added(0, "message"), event("function_call_arguments.delta", 0, delta="{")),
         (added(0, "function_call", name="f"), text("a")),
+        (text("a"), event("image_generation_call.partial_image", 0, partial_image_b64="YQ==")),
         (
             event("function_call_arguments.done", 0, arguments="{}"),
             done(0, "function_call", name="f", arguments="{}"),

@@ -329,8 +329,10 @@ class Answer:
         """Give an image, or a preview of it.
 
         Raises:
-            MisfitError: when it is no base64.
+            MisfitError: when it is no base64, or the item is no image.
         """
+        if item.type != IMAGE:
+            raise MisfitError(f"a {item.type!r} has no image")
         try:
             held = b64decode(data, validate=True)
         except (binascii.Error, ValueError):
