@@ -82,5 +82,5 @@ def measured(dialect: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    dialects = ("openai-chat", "anthropic")
+    dialects = ("openai-chat", "openai-responses", "anthropic")
     print(json.dumps({"events": COUNT, **{name: measured(name) for name in dialects}}, indent=2))

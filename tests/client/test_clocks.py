@@ -98,7 +98,7 @@ def test_the_time_that_the_consumer_takes_is_not_the_peers() -> None:
         (AudioDelta(0, b""), False),
         (AudioDelta(0, b"", transcript="a"), True),
         (PartMetadata(0, "p", {}), False),
-        (ToolProgress(0, "c"), False),
+        (ToolProgress(0, "c"), True),
         (Raw({}), False),
         (Done(), True),
     ],

@@ -224,6 +224,119 @@ async def test_openai_knows_a_refusal() -> None:
     assert caught.value.status_code in {503, 529}
 
 
+async def test_openai_reads_responses_and_is_read() -> None:
+    import openai
+
+    peer = Peer(find("openai-responses"), ANSWER)
+    async with serve(peer) as server, openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="k") as client:
+        stream = await client.responses.create(
+            model="m-1",
+            stream=True,
+            instructions="Be brief.",
+            input=[
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "input_text", "text": "Weather?"},
+                        {
+                            "type": "input_image",
+                            "image_url": "data:image/png;base64," + base64.b64encode(PNG).decode(),
+                            "detail": "auto",
+                        },
+                    ],
+                },
+                {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "c"},
+                {
+                    "type": "function_call",
+                    "call_id": "c1",
+                    "name": "get_weather",
+                    "arguments": '{"city":"Oslo"}',
+                },
+                {"type": "function_call_output", "call_id": "c1", "output": "snow"},
+            ],
+            tools=[{"type": "function", "name": "get_weather", "parameters": SCHEMA, "strict": True}],
+            tool_choice={"type": "function", "name": "get_weather"},
+            text={"format": {"type": "json_schema", "name": "city", "schema": SCHEMA, "strict": True}},
+            temperature=0.5,
+            max_output_tokens=100,
+            store=False,
+            include=["reasoning.encrypted_content"],
+        )
+        events = [event async for event in stream]
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == (
+        "It is sunny."
+    )
+    last = events[-1]
+    assert last.type == "response.completed"
+    assert [item.type for item in last.response.output] == [
+        "reasoning",
+        "message",
+        "function_call",
+        "function_call",
+    ]
+    assert last.response.output_text == "It is sunny."
+    calls = [item for item in last.response.output if item.type == "function_call"]
+    assert [(call.call_id, call.arguments) for call in calls] == [
+        ("call_a", '{"city": "Paris"}'),
+        ("call_b", '{"city": "Rome"}'),
+    ]
+    usage = last.response.usage
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (12, 34, 46)
+    assert usage.input_tokens_details.cached_tokens == 5
+    assert usage.output_tokens_details.reasoning_tokens == 6
+    (request,) = peer.requests
+    assert [message.role for message in request.messages] == ["system", "user", "assistant", "tool"]
+    assert AttachmentPart(Attachment("image/png", data=PNG)) in request.messages[1].parts
+    thought, call = request.messages[2].parts
+    assert thought.provider_metadata["openai-responses"]["encrypted_content"] == "c"
+    assert isinstance(call, ToolCallPart)
+    assert (call.id, call.arguments) == ("c1", {"city": "Oslo"})
+    assert request.tools == (Tool("get_weather", parameters=SCHEMA, strict=True),)
+    assert request.tool_choice == ToolChoice("required", ["get_weather"])
+    assert request.schema == OutputSchema(SCHEMA, "city", strict=True)
+    assert (request.options.temperature, request.options.max_tokens) == (0.5, 100)
+
+
+async def test_openai_folds_responses_as_we_do() -> None:
+    import openai
+
+    peer = Peer(find("openai-responses"), ANSWER)
+    async with serve(peer) as server, openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="k") as client:
+        async with client.responses.stream(model="m-1", input="Weather?") as stream:
+            async for _ in stream:
+                pass
+            streamed = await stream.get_final_response()
+        whole = await client.responses.create(model="m-1", input="Weather?")
+    assert (whole.id, streamed.id) == ("answer-1", "resp_0")
+    assert whole.output_text == streamed.output_text == "It is sunny."
+    assert [item.type for item in whole.output] == [item.type for item in streamed.output]
+
+
+async def test_openai_knows_a_response_that_failed() -> None:
+    import openai
+
+    codec = find("openai-responses")
+
+    async def fail(_: Received, reply: Reply) -> None:
+        head = codec.server.head(Request("m"))
+        await reply.head(head.status, head.headers)
+        for piece in codec.server.encoder(Request("m")).feed(TextDelta(0, "a")):
+            await reply.send(piece)
+        await reply.send(codec.server.failure(OverloadedError("too many at once")))
+        await reply.end()
+
+    async with (
+        serve(fail) as server,
+        openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="k", max_retries=0) as client,
+    ):
+        stream = await client.responses.create(model="m", input="x", stream=True)
+        with pytest.raises(openai.APIError, match="too many at once"):
+            async for _ in stream:
+                pass
+
+
 async def test_anthropic_reads_a_stream_and_is_read() -> None:
     import anthropic
 

@@ -15,7 +15,6 @@ from llmstream.values.events import (
     ReasoningDelta,
     TextDelta,
     ToolCallArgsDelta,
-    ToolProgress,
 )
 
 
@@ -86,7 +85,8 @@ def is_progress(event: Event) -> bool:
             return bool(text)
         case AudioDelta(data=data, transcript=transcript):
             return bool(data or transcript)
-        case Raw() | PartMetadata() | ToolProgress():
+        # What comes off a wire as progress of a tool is told of the provider's own.
+        case Raw() | PartMetadata():
             return False
         case _:
             return True

@@ -1,15 +1,15 @@
-"""OpenAI, by Chat Completions.
+"""OpenAI, by Responses; `openai-chat` is the same provider by Chat Completions.
 
-https://platform.openai.com/docs/api-reference/chat
+https://platform.openai.com/docs/api-reference/responses
 """
 
 from llmstream.providers._provider import Provider
 from llmstream.wire.embedding import OpenAIEmbedding
-from llmstream.wire.openai_chat import OpenAIChatCodec
+from llmstream.wire.openai_responses import OpenAIResponsesCodec
 
 PROVIDER = Provider(
     name="openai",
-    codec=OpenAIChatCodec("openai"),
+    codec=OpenAIResponsesCodec("openai"),
     base_url="https://api.openai.com/v1",
     base_url_env="OPENAI_BASE_URL",
     key_env=("OPENAI_API_KEY",),

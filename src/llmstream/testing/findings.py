@@ -60,7 +60,8 @@ def _error(error: LLMStreamError) -> JSONObject:
         "kind": provider.kind if provider else type(error).__name__,
         "status": provider.status if provider else None,
         "message": str(error),
-        "after_events": error.partial is not None,
+        # Of the wire: it may have named the answer, and said nothing yet that is an event here.
+        "after_events": error.partial is not None or (error.ending is not None and bool(error.ending.id)),
     }
 
 

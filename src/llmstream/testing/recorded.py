@@ -93,7 +93,9 @@ def _beside(wire: str, row: Provider, head: ResponseHead, body: bytes) -> Embedd
 
 
 def _row(wire: str, provider: str | None) -> Provider:
-    for name in (provider, wire):
+    """The row that speaks the wire: the provider's own, or the one for its other dialect."""
+    names = (provider, f"{provider}-{wire.removeprefix('openai-')}", wire)
+    for name in names:
         row = find_provider(name) if name else None
         if row is not None and wire in {row.codec.name, row.name}:
             return row

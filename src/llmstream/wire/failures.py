@@ -64,6 +64,9 @@ _CODES: dict[str, _Kind] = {
     "too_many_prompt_tokens": ContextLengthError,
     "content_filter": ContentBlockedError,
     "content_policy_violation": ContentBlockedError,
+    # openai, inside of a response: the prompt itself, and images by its policy
+    "invalid_prompt": InvalidRequestError,
+    "image_content_policy_violation": ContentBlockedError,
     "engine_overloaded_error": OverloadedError,
     "overloaded_error": OverloadedError,
     "service_unavailable": OverloadedError,
