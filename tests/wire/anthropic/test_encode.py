@@ -22,7 +22,7 @@ from llmstream import (
     user,
 )
 from llmstream.wire.anthropic import CODEC, AnthropicCodec, Quirks
-from llmstream.wire.anthropic.encode import closed, merged
+from llmstream.wire.anthropic.encode import closed
 
 HI = {"role": "user", "content": [{"type": "text", "text": "Hi"}]}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -292,9 +292,3 @@ def test_only_objects_that_do_not_say_whether_they_are_closed_are_closed() -> No
         "additionalProperties": False,
     }
     assert closed({"properties": True}) == {"properties": True}
-
-
-def test_merging_changes_neither_side() -> None:
-    body = {"a": {"b": 1}, "c": 1}
-    assert merged(body, {"a": {"d": 2}, "c": {"e": 3}}) == {"a": {"b": 1, "d": 2}, "c": {"e": 3}}
-    assert body == {"a": {"b": 1}, "c": 1}

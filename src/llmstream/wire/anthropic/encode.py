@@ -17,7 +17,7 @@ from typing import Final, cast
 from urllib.parse import quote
 
 from llmstream.errors import ConfigError, UnsupportedError
-from llmstream.jsontext import JSON, JSONObject, dump_bytes
+from llmstream.jsontext import JSON, JSONObject, dump_bytes, merged
 from llmstream.values.content import AttachmentPart, ToolResultPart
 from llmstream.values.request import AnyTool, Options, OutputSchema, Request, ServerSideTool, ToolChoice
 from llmstream.wire.anthropic.quirks import Quirks
@@ -247,13 +247,3 @@ def _betas(request: Request) -> Iterable[str]:
             files = (part.attachment,)
         if any(file.file_id is not None for file in files):
             yield _FILES_BETA
-
-
-def merged(body: JSONObject, extra: Mapping[str, JSON], /) -> JSONObject:
-    """The body with more merged in, objects into objects."""
-    result = dict(body)
-    for key, value in extra.items():
-        known = result.get(key)
-        both = isinstance(known, dict) and isinstance(value, dict)
-        result[key] = merged(cast("JSONObject", known), cast("JSONObject", value)) if both else value
-    return result
