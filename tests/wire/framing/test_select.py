@@ -225,3 +225,17 @@ def test_the_shared_cases_of_content_types_hold(shared_cases):
     for name in ("wpt-format-mime-bogus", "hxs-non-event-stream"):
         with pytest.raises(UnexpectedContentError, match="text/event-stream"):
             texts(cases[name]["content_type"], [b64decode(cases[name]["body_b64"])])
+
+
+@pytest.mark.parametrize("content_type", [SSE, "application/json", None])
+def test_json_is_framed_by_its_elements_where_asked_for(content_type, cuts):
+    for pieces in cuts(b'[{"a": 1},\n{"b": 2}]'):
+        assert texts(content_type, pieces, elements=True) == ['{"a": 1}', '{"b": 2}']
+
+
+def test_a_stream_may_end_in_bare_json_or_without_a_blank_line_where_asked_for(cuts):
+    for pieces in cuts(b'data: a\n\n{\n"b": 2}\n'):
+        assert texts(SSE, pieces, elements=True) == ["a", '{\n"b": 2}']
+    for pieces in cuts(b"data: a\n\ndata: b"):
+        assert texts(SSE, pieces, unended=True) == ["a", "b"]
+        assert texts(SSE, pieces) == ["a"]
