@@ -213,7 +213,8 @@ class _Reader:
             given[option] = config.pop(field, None)
         given["stop"] = tuple(read.stop_sequences or ())
         given["modalities"] = tuple(name.lower() for name in read.response_modalities or ())
-        given["n"] = read.candidate_count
+        # One is what an answer has.
+        given["n"] = None if read.candidate_count == 1 else read.candidate_count
         for field in ("stopSequences", "responseModalities", "candidateCount"):
             config.pop(field, None)
         if read.response_logprobs:
