@@ -68,6 +68,16 @@ _CODES: dict[str, _Kind] = {
     "engine_overloaded_error": OverloadedError,
     "overloaded_error": OverloadedError,
     "service_unavailable": OverloadedError,
+    # google's status words, and reasons: https://ai.google.dev/gemini-api/docs/troubleshooting
+    "unauthenticated": AuthError,
+    "api_key_invalid": AuthError,
+    "resource_exhausted": RateLimitError,
+    "not_found": NotFoundError,
+    "unavailable": OverloadedError,
+    "internal": ServerError,
+    "deadline_exceeded": ServerError,
+    # google: the answer was given up (corpus: gemini/vertex/firebase-streaming-failure-error-mid-stream-0)
+    "cancelled": ServerError,
 }
 _STATUSES: dict[int, _Kind] = {
     401: AuthError,
@@ -98,6 +108,14 @@ _TOO_LONG = re.compile(
 )
 # xai: a bad key is a 400 (corpus: openai-responses/xai/errors/...ok-4-1-fast-non-reasoning_r-5bd4a9-0)
 _BAD_KEY = re.compile(r"(incorrect|invalid) api key|api key not valid", re.IGNORECASE)
+# google, openai: "Please retry in 48.2s", "Please try again in 1m9.696s"
+# (corpus: gemini/errors/rubyllm-chat_real_error_scenarios_gemini_gemini-2_5-flash_handles_-3c7852-0)
+_TRY_AGAIN = re.compile(
+    r"(?:retry|try again) in (?=\d)(?:(?P<h>\d{1,4})h)?(?:(?P<m>\d{1,4})m(?!s))?"
+    r"(?:(?P<s>\d{1,9}(?:\.\d{1,9})?)(?P<unit>s|ms))?",
+    re.IGNORECASE,
+)
+_DELAY = re.compile(r"(?P<s>\d{1,9}(?:\.\d{1,9})?)s")
 _REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "mistral-correlation-id", "x-amzn-requestid")
 _UNPRINTABLE = re.compile(r"[^\S \n]|[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
@@ -116,7 +134,8 @@ def http_failure(head: ResponseHead, body: bytes, /) -> ProviderError:
             error.request_id = head.headers[name]
             break
     if head.status in {408, 409, 429} or head.status >= 500:
-        error.retry_after = _retry_after(head)
+        told = _retry_after(head)
+        error.retry_after = error.retry_after if told is None else told
     match head.headers.get("x-should-retry", "").lower():
         case "true":
             error.retryable = True
@@ -147,6 +166,7 @@ def failure(
         _printable(message),
         status=status,
         request_id=request_id if isinstance(request_id, str) else None,
+        retry_after=_asked_delay(inner, message) if kind.retryable else None,
         body=text[:MAX_BODY],
         phase=phase,
     )
@@ -173,7 +193,10 @@ def _kind(inner: JSONObject, outer: JSONObject, status: int | None, message: str
 
 def _words(inner: JSONObject, outer: JSONObject) -> list[str]:
     sources = [inner, outer, as_object(inner.get("innererror"))]
-    found = [source.get(name) for source in sources for name in ("code", "type", "status")]
+    # google: what exactly is wrong stands in the details
+    # (corpus: gemini/errors/mira-google_gemini_2_5_flash-0)
+    found: list[JSON] = [as_object(detail).get("reason") for detail in as_list(inner.get("details"))]
+    found += [source.get(name) for source in sources for name in ("code", "type", "status")]
     return [word for word in found if isinstance(word, str)]
 
 
@@ -249,6 +272,20 @@ def _retry_after(head: ResponseHead) -> float | None:
     except (KeyError, ValueError, TypeError, OverflowError):
         return None
     return wait.total_seconds() if wait.total_seconds() > 0 else None
+
+
+def _asked_delay(inner: JSONObject, message: str) -> float | None:
+    """Seconds to wait, from the body: google's RetryInfo, else the words of the message."""
+    for detail in as_list(inner.get("details")):
+        delay = as_object(detail).get("retryDelay")
+        found = _DELAY.fullmatch(delay) if isinstance(delay, str) else None
+        if found:
+            return float(found["s"])
+    found = _TRY_AGAIN.search(message)
+    if found is None or not (found["h"] or found["m"] or found["s"]):
+        return None
+    seconds = float(found["s"] or 0) / (1000 if (found["unit"] or "").lower() == "ms" else 1)
+    return int(found["h"] or 0) * 3600 + int(found["m"] or 0) * 60 + seconds
 
 
 def _number(text: str | None) -> float | None:

@@ -150,9 +150,9 @@ class Decoder:
                     self._begin("text")
                 out.append(TextDelta(self._index, text))
                 self._said.append((self._index, text))
-        if chunk.usageMetadata is not None:
+        if chunk.usageMetadata:
             self._usage = chunk.usageMetadata
-        if candidate.safetyRatings is not None:
+        if candidate.safetyRatings:
             self._ratings = candidate.safetyRatings
         self._model = chunk.modelVersion or self._model
         self._id = chunk.responseId or self._id

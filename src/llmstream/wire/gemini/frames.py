@@ -14,6 +14,8 @@ import msgspec
 
 from llmstream.jsontext import JSON, JSONObject
 
+_ABSENT: Final = msgspec.Raw()
+
 
 class HotPart(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """A part that is text and no more."""
@@ -34,14 +36,14 @@ class HotCandidate(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
     content: HotContent
     index: int = 0
-    safetyRatings: msgspec.Raw | None = None  # noqa: N815 - the wire's name
+    safetyRatings: msgspec.Raw = _ABSENT  # noqa: N815 - the wire's name
 
 
 class HotChunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """A frame that only adds text."""
 
     candidates: list[HotCandidate]
-    usageMetadata: msgspec.Raw | None = None  # noqa: N815 - the wire's names
+    usageMetadata: msgspec.Raw = _ABSENT  # noqa: N815 - the wire's names
     modelVersion: str = ""  # noqa: N815
     responseId: str = ""  # noqa: N815
     createTime: str = ""  # noqa: N815
