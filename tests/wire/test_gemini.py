@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-import attrs
 import pytest
 
-from llmstream import Request, ToolCallPart, assistant, reduce, user
+from llmstream import Request, assistant, reduce, user
 from llmstream.errors import ProviderError
 from llmstream.jsontext import JSON, JSONObject, dump_bytes, loads
 from llmstream.testing import corpus, laws
 from llmstream.testing.corpus import Case
-from llmstream.values.content import Part
 from llmstream.wire import find
 from llmstream.wire.framing.elements import ElementFramer
 from llmstream.wire.gemini import CODEC, GeminiCodec, Quirks
@@ -146,7 +144,8 @@ def test_recorded_requests_are_read_and_written_alike(answers: list[Case]) -> No
 
 
 def test_opaque_state_is_the_providers_own() -> None:
-    body = b'{"candidates": [{"content": {"parts": [{"text": "hm", "thought": true}, {"text": "a"}]}, "finishReason": "STOP"}]}'
+    parts = b'[{"text": "hm", "thought": true}, {"text": "a"}]'
+    body = b'{"candidates": [{"content": {"parts": %s}, "finishReason": "STOP"}]}' % parts
     answer = reduce(laws.decode_all(CODEC, [body], head=JSON_HEAD).events)
     request = Request("m", [user("a"), *answer.messages(), user("b")])
     assert len(loads(CODEC.encode(request).body)["contents"][1]["parts"]) == 2

@@ -80,7 +80,7 @@ def reason_name(reason: str | int) -> str:
 
 def finish_of(reason: str, *, called: bool) -> FinishReason | None:
     """What a finish reason means; `called`: the answer holds calls that the client is to make."""
-    finish = _FINISH.get(reason, "other")
+    finish: FinishReason | None = _FINISH.get(reason, "other")
     return "tool_calls" if finish == "stop" and called else finish
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 from typing import Final
 
 import attrs
@@ -21,6 +22,7 @@ from llmstream.jsontext import JSON, JSONObject, as_list, as_object, dumps
 from llmstream.values.content import Citation
 from llmstream.values.events import CitationOut
 from llmstream.wire.gemini.frames import Segment
+from llmstream.wire.spans import ByteText
 
 CHUNKS: Final = "groundingChunks"
 SUPPORTS: Final = "groundingSupports"
@@ -115,7 +117,7 @@ def _citation(data: JSONObject, place: tuple[int, int | None, int | None], provi
 
 def _inner(chunk: JSONObject) -> JSONObject:
     """The source of a chunk, of whatever kind: web, retrievedContext, maps, …."""
-    return next((as_object(value) for value in chunk.values() if isinstance(value, dict)), {})
+    return as_object(next((value for value in chunk.values() if isinstance(value, dict)), None))
 
 
 def _string(source: JSON, name: str) -> str | None:
@@ -135,45 +137,23 @@ class _Answer:
                 pieces.append([])
             pieces[-1].append(text)
         texts = ["".join(piece) for piece in pieces]
-        self._bytes = "".join(texts).encode("utf-8", "replace")
-        self._starts = [0]
-        for text in texts:
-            self._starts.append(self._starts[-1] + len(text))
-        # The number of characters before every 4,096th byte: a place is found without reading what is before.
-        self._marks = [0]
-        for at in range(0, len(self._bytes), _STRIDE):
-            self._marks.append(self._marks[-1] + _characters(self._bytes[at : at + _STRIDE]))
+        self._text = ByteText("".join(texts))
+        self._starts = [0, *accumulate(map(len, texts))]
 
     def place(self, segment: Segment | None) -> tuple[int, int | None, int | None] | None:
         """The part and the characters of a span; one over several parts is cut at the end of its first."""
         if segment is None or not self.parts:
             return None
         start, end = segment.start_index or 0, segment.end_index or 0
-        if not 0 <= start < end <= len(self._bytes) or not (self._is_edge(start) and self._is_edge(end)):
+        first, last = self._text.character(start), self._text.character(end)
+        if first is None or last is None or first >= last:
             return None
-        # Spans that are not where they say are worse than none.
-        if segment.text is not None and self._bytes[start:end] != segment.text.encode("utf-8", "replace"):
+        # A span that is not where it says is worse than none.
+        if segment.text is not None and self._text.data[start:end] != segment.text.encode("utf-8", "replace"):
             return None
-        first, last = self._character(start), self._character(end)
         number = bisect_right(self._starts, first) - 1
         begin = self._starts[number]
         return self.parts[number], first - begin, min(last, self._starts[number + 1]) - begin
-
-    def _is_edge(self, at: int) -> bool:
-        return at == len(self._bytes) or self._bytes[at] & 0xC0 != 0x80
-
-    def _character(self, at: int) -> int:
-        mark = at // _STRIDE
-        return self._marks[mark] + _characters(self._bytes[mark * _STRIDE : at])
-
-
-_STRIDE: Final = 4096
-_CONTINUING: Final = bytes(range(0x80, 0xC0))
-
-
-def _characters(data: bytes) -> int:
-    """How many characters begin in these bytes."""
-    return len(data.translate(None, _CONTINUING))
 
 
 @attrs.define
