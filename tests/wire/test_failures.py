@@ -17,7 +17,7 @@ from llmstream import (
     RateLimitError,
     ServerError,
 )
-from llmstream.wire.failures import failure
+from llmstream.wire.failures import failure, http_failure
 from llmstream.wire.http import ResponseHead
 from llmstream.wire.openai_chat import CODEC
 

@@ -424,8 +424,8 @@ class Decoder:
 
     def _ending(self) -> Done:
         metadata = dict(self._metadata)
-        if self._ratings is not None:
-            metadata["safetyRatings"] = loads(bytes(self._ratings))
+        if self._ratings is not None and (ratings := loads(bytes(self._ratings))):
+            metadata["safetyRatings"] = ratings
         if self._created:
             metadata["createTime"] = self._created
         finish = None if self._finish is None else finish_of(self._finish, called=self._called)

@@ -117,7 +117,7 @@ def _citation(data: JSONObject, place: tuple[int, int | None, int | None], provi
 
 def _inner(chunk: JSONObject) -> JSONObject:
     """The source of a chunk, of whatever kind: web, retrievedContext, maps, …."""
-    return as_object(next((value for value in chunk.values() if isinstance(value, dict)), None))
+    return next(filter(None, map(as_object, chunk.values())), {})
 
 
 def _string(source: JSON, name: str) -> str | None:
