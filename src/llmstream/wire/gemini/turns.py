@@ -126,13 +126,11 @@ class _Turns:
         return said
 
     def _sign(self, message: Message, said: list[_Said]) -> None:
-        """Sign the first call of a turn that is not this provider's."""
-        calls = [
-            part for part in message.parts if isinstance(part, ToolCallPart) and not part.server_executed
-        ]
-        foreign = calls and all(self._provider not in call.provider_metadata for call in calls)
+        """Sign the first call of a turn, if it is not this provider's."""
+        calls = (part for part in message.parts if isinstance(part, ToolCallPart))
+        call = next((part for part in calls if not part.server_executed), None)
         first = next((one.part for one in said if CALL in one.part), None)
-        if foreign and first is not None:
+        if call is not None and first is not None and self._provider not in call.provider_metadata:
             first[SIGNATURE] = FOREIGN_SIGNATURE
 
     def _own(self, part: Part) -> JSONObject:
