@@ -186,8 +186,9 @@ class Decoder:
             raise self._told(failure(record, text, phase="stream"))
         if type is None:
             self._whole(record, out)
-        elif isinstance(interaction := record.get("interaction"), dict):
-            self._told_of(as_object(interaction), text)
+        elif isinstance(type, str) and type.startswith("interaction."):
+            told = as_object(record.get("interaction"))
+            self._told_of({"status": record.get("status"), **told}, text)
         elif type in self._events:
             self._events[type](self, _number(record.get("index")), record, out)
 
@@ -270,7 +271,9 @@ class Decoder:
         if signature is not None and step.kind == "thought":
             opens: PartKind | None = "reasoning" if step.index < 0 else None
             step.index = self._next() if step.index < 0 else step.index
-            out.append(self._meta(step.index, {"signature": signature}, opens))
+            # It may come in pieces, as all that deltas bring.
+            step.pieces.append(_string(signature))
+            out.append(self._meta(step.index, {"signature": "".join(step.pieces)}, opens))
         elif signature is not None:
             step.record["signature"] = signature
 

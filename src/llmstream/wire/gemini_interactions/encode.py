@@ -76,9 +76,9 @@ def encode(request: Request, provider: str, /) -> HttpRequest:
     if config := _config(options, request.tool_choice):
         body["generation_config"] = config
     if request.schema is not None:
-        body["response_mime_type"] = "application/json"
-        if request.schema.schema is not None:
-            body["response_format"] = request.schema.schema
+        schema = request.schema.schema
+        form = {"type": "text", "mime_type": "application/json"}
+        body["response_format"] = form if schema is None else {**form, "schema": schema}
     if options.modalities:
         body["response_modalities"] = list(options.modalities)
     for name in ("store", "service_tier"):
