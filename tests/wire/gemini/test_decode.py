@@ -437,7 +437,7 @@ def test_after_the_finish_a_frame_that_is_cut_off_changes_nothing() -> None:
         '{"candidates": [{"content": {"parts": [{"text": 7}]}}]}',
         '{"candidates": [{"content": {"parts": [{"functionCall": 7}]}}]}',
         '{"candidates": [{"content": {"parts": [{"functionCall": {"args": {"a": 1}}}]}}]}',
-        '{"candidates": [{"content": {"parts": [{"functionCall": {"name": "f", "partialArgs": [{"jsonPath": "x"}]}}]}}]}',
+        json.dumps(chunk({"functionCall": {"name": "f", "partialArgs": [{"jsonPath": "x"}]}})),
         '{"candidates": [{"content": {"parts": [{"inlineData": {"data": "?"}}]}}]}',
         '{"candidates": [{"content": {"parts": [{"executableCode": {"id": 7}}]}}]}',
         '{"usageMetadata": 7}',
@@ -461,9 +461,12 @@ def test_lone_surrogates_are_read_leniently() -> None:
     assert laws.decode_all(CODEC, [body]).events[0] == TextDelta(0, "a\ufffd")
 
 
-KEYS = ["candidates", "content", "parts", "text", "functionCall", "partialArgs", "inlineData", "executableCode",
-        "groundingMetadata", "groundingChunks", "groundingSupports", "finishReason", "usageMetadata", "error",
-        "promptFeedback", "logprobsResult", "toolCall", "toolType", "name", "jsonPath", "codeExecutionResult"]  # fmt: skip
+KEYS = [
+    "candidates", "content", "parts", "text", "functionCall", "partialArgs", "inlineData",
+    "executableCode", "groundingMetadata", "groundingChunks", "groundingSupports", "finishReason",
+    "usageMetadata", "error", "promptFeedback", "logprobsResult", "toolCall", "toolType", "name",
+    "jsonPath", "codeExecutionResult",
+]  # fmt: skip
 HOSTILE = st.recursive(
     json_values(),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),

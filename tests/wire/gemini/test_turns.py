@@ -65,7 +65,8 @@ def test_what_came_from_here_goes_back_as_it_was() -> None:
         TextPart("b", provider_metadata=own(thoughtSignature="c")),
         TextPart("", provider_metadata=own(thoughtSignature="d")),
         ToolCallPart(
-            "x", "f", arguments={"a": 1}, provider_metadata=own(id=None, thoughtSignature="e", functionCall={"new": 1})
+            "x", "f", arguments={"a": 1},
+            provider_metadata=own(id=None, thoughtSignature="e", functionCall={"new": 1}),
         ),
         ToolCallPart("y", "g", arguments={}, provider_metadata=own(id="z")),
         ToolCallPart(
@@ -84,7 +85,8 @@ def test_what_came_from_here_goes_back_as_it_was() -> None:
             provider_metadata=own(type="toolResponse", id="t", thoughtSignature="h"),
         ),
         AttachmentPart(
-            Attachment("image/png", data=b"hi"), provider_metadata=own(thoughtSignature="k", inlineData={"new": 1})
+            Attachment("image/png", data=b"hi"),
+            provider_metadata=own(thoughtSignature="k", inlineData={"new": 1}),
         ),
         OpaquePart(P, "hologram", {"hologram": 1}),
     ) == [

@@ -316,8 +316,8 @@ def test_an_error_ends_the_answer(record: dict) -> None:
         '{"event_type": "step.delta", "index": 7, "delta": {}}',
         '{"event_type": "step.start"}',
         '{"event_type": "step.start", "index": 0, "step": {"type": "function_call"}}',
-        '{"event_type": "step.start", "index": 0, "step": {"type": "model_output", "content": [{"type": "text", "text": 7}]}}',
-        '{"event_type": "step.start", "index": 0, "step": {"type": "model_output", "content": [{"type": "image", "data": "?"}]}}',
+        json.dumps(step(0, {"type": "model_output", "content": [{"type": "text", "text": 7}]})[0]),
+        json.dumps(step(0, {"type": "model_output", "content": [{"type": "image", "data": "?"}]})[0]),
     ],
 )
 def test_a_frame_that_is_none_is_malformed(frame: str) -> None:
@@ -333,11 +333,14 @@ def test_the_wires_own_events_are_given_when_asked_for() -> None:
     assert [event for event in events if not isinstance(event, Raw)] == decoded(*records)[0]
 
 
-KEYS = ["event_type", "index", "step", "delta", "type", "interaction", "error", "content", "text", "annotations",
-        "arguments", "signature", "summary", "result", "status", "usage", "steps", "id", "name", "data"]  # fmt: skip
+KEYS = [
+    "event_type", "index", "step", "delta", "type", "interaction", "error", "content", "text",
+    "annotations", "arguments", "signature", "summary", "result", "status", "usage", "steps", "id",
+    "name", "data",
+]  # fmt: skip
 WORDS = st.sampled_from(
-    ["step.start", "step.delta", "step.stop", "interaction.completed", "thought", "model_output", "function_call",
-     "x_call", "x_result", "text", "image", "thought_signature", "thought_summary"]
+    ["step.start", "step.delta", "step.stop", "interaction.completed", "thought", "model_output",
+     "function_call", "x_call", "x_result", "text", "image", "thought_signature", "thought_summary"]
 )  # fmt: skip
 HOSTILE = st.recursive(
     json_values() | WORDS | st.integers(0, 1),

@@ -117,7 +117,8 @@ def _citation(data: JSONObject, place: tuple[int, int | None, int | None], provi
 
 def _inner(chunk: JSONObject) -> JSONObject:
     """The source of a chunk, of whatever kind: web, retrievedContext, maps, …."""
-    return next(filter(None, map(as_object, chunk.values())), {})
+    sources = [as_object(value) for value in chunk.values() if isinstance(value, dict)]
+    return sources[0] if sources else {}
 
 
 def _string(source: JSON, name: str) -> str | None:

@@ -189,7 +189,7 @@ class Decoder:
         elif isinstance(type, str) and type.startswith("interaction."):
             told = as_object(record.get("interaction"))
             self._told_of({"status": record.get("status"), **told}, text)
-        elif type in self._events:
+        elif isinstance(type, str) and type in self._events:
             self._events[type](self, _number(record.get("index")), record, out)
 
     def _told_of(self, interaction: JSONObject, text: str) -> None:
@@ -408,7 +408,7 @@ class Decoder:
         got = f"got {text[:_EXCERPT]!r} in frame {self._frames}"
         return self._told(MalformedFrameError(f"expected an event of an interaction, {got}: {why}"))
 
-    _events: ClassVar[dict[object, Callable[[Decoder, int, JSONObject, list[Event]], None]]] = {
+    _events: ClassVar[dict[str, Callable[[Decoder, int, JSONObject, list[Event]], None]]] = {
         "step.start": _start,
         "step.delta": _delta,
         "step.stop": _stop,
