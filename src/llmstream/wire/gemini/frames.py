@@ -153,9 +153,14 @@ class FunctionResponse(msgspec.Struct, rename="camel", gc=False):
     parts: list[JSONObject] | None = None
 
 
-_SNAKE: Final = re.compile(r"_([a-z0-9])")
+_SNAKE: Final = re.compile(r"[a-z]+(_[a-z]+)+")
 
 
 def camel(record: JSONObject) -> JSONObject:
     """A record with its own names in the one case that is read; the wire takes both."""
-    return {_SNAKE.sub(lambda m: m[1].upper(), key): value for key, value in record.items()}
+    return {_camel(key) if _SNAKE.fullmatch(key) else key: value for key, value in record.items()}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
