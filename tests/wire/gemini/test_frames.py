@@ -51,8 +51,8 @@ def test_a_chunk_of_another_shape_is_refused(record: object) -> None:
 
 
 def test_names_of_both_cases_are_read_in_one() -> None:
-    assert camel({"function_call": 1, "inlineData": {"mime_type": 2}, "_x": 3}) == {
+    assert camel({"function_call": 1, "inlineData": {"mime_type": 2}, "a_b": 3}) == {
         "functionCall": 1,
         "inlineData": {"mime_type": 2},
-        "_x": 3,
+        "a_b": 3,
     }

@@ -14,7 +14,7 @@ usage that comes late is in it and an error that comes late wins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar, Final, TypeVar
 
 import msgspec
@@ -97,7 +97,9 @@ class Decoder:
         # The part that text or audio goes on in, and what it is of.
         self._index = -1
         self._open = ""
-        self._said: list[tuple[int, str]] = []
+        # What each text part says, in pieces; and those of the one that is open.
+        self._said: list[tuple[int, list[str]]] = []
+        self._pieces: list[str] = []
         self._logprobs: tuple[Logprob, ...] = ()
         self._sources = Sources()
         # The wire's ids of calls and ours, and the server-side calls that have no result yet, by tool.
@@ -138,18 +140,15 @@ class Decoder:
 
     def _hot(self, chunk: HotChunk) -> Iterable[Event]:
         """Take a frame that only adds text."""
-        out: list[Event] = []
         candidate = chunk.candidates[0]
-        for part in candidate.content.parts:
-            text = part.text
-            if part.thought:
-                if text:
-                    out += self._think(text)
-            elif text:
-                if self._open != "text":
-                    self._begin("text")
-                out.append(TextDelta(self._index, text))
-                self._said.append((self._index, text))
+        parts = candidate.content.parts
+        if len(parts) == 1 and self._open == "text" and not parts[0].thought and parts[0].text:
+            # Nearly all frames are this one: more of the text that is open.
+            text = parts[0].text
+            self._pieces.append(text)
+            out: Sequence[Event] = (TextDelta(self._index, text),)
+        else:
+            out = [event for part in parts if part.text for event in self._more(part.text, part.thought)]
         if chunk.usageMetadata:
             self._usage = chunk.usageMetadata
         if candidate.safetyRatings:
@@ -245,6 +244,9 @@ class Decoder:
         self._index = self._count
         self._count += 1
         self._open = kind
+        if kind == "text":
+            self._pieces = []
+            self._said.append((self._index, self._pieces))
         return self._index
 
     def _next(self) -> int:
@@ -254,11 +256,17 @@ class Decoder:
     def _meta(self, index: int, data: JSONObject, kind: PartKind | None = None) -> Event:
         return PartMetadata(index, self._provider, data, kind=kind)
 
-    def _think(self, text: str) -> Iterable[Event]:
-        if self._open == "reasoning":
-            return (ReasoningDelta(self._index, text),)
-        index = self._begin("reasoning")
-        return self._meta(index, {"thought": True}, "reasoning"), ReasoningDelta(index, text)
+    def _more(self, text: str, thought: bool, logprobs: tuple[Logprob, ...] = ()) -> Iterator[Event]:
+        """Go on with the text that is open, or open one."""
+        if thought:
+            if self._open != "reasoning":
+                yield self._meta(self._begin("reasoning"), {"thought": True}, "reasoning")
+            yield ReasoningDelta(self._index, text)
+        else:
+            if self._open != "text":
+                self._begin("text")
+            self._pieces.append(text)
+            yield TextDelta(self._index, text, logprobs)
 
     def _text(self, part: JSONObject, out: list[Event]) -> None:
         text, rest = part.get("text"), wire.beside(part, wire.TEXT)
@@ -269,15 +277,9 @@ class Decoder:
             kind: PartKind = "reasoning" if thought else "text"
             index = self._begin(kind)
             out.append(self._meta(index, rest, kind))
-        if text and thought:
-            out += self._think(text)
-        elif not thought and (text or self._logprobs):
-            if self._open != "text":
-                self._begin("text")
-            out.append(TextDelta(self._index, text or "", self._logprobs))
-            self._logprobs = ()
-            if text:
-                self._said.append((self._index, text))
+        if text or (self._logprobs and not thought):
+            logprobs, self._logprobs = ((), self._logprobs) if thought else (self._logprobs, ())
+            out += self._more(text or "", thought, logprobs)
         if rest.keys() - {"thought"}:
             self._open = ""
 
@@ -419,7 +421,8 @@ class Decoder:
             return ()
         self._ended = True
         out: list[Event] = []
-        out += citations(self._sources.records(), self._said, self._provider, fallback=self._next)
+        said = [(index, "".join(pieces)) for index, pieces in self._said if any(pieces)]
+        out += citations(self._sources.records(), said, self._provider, fallback=self._next)
         return [*out, self._ending()]
 
     def _ending(self) -> Done:

@@ -153,14 +153,21 @@ class FunctionResponse(msgspec.Struct, rename="camel", gc=False):
     parts: list[JSONObject] | None = None
 
 
-_SNAKE: Final = re.compile(r"[a-z]+(_[a-z]+)+")
+# The names of the wire's own fields that have two forms.
+_NAMES: Final = """
+    functionCall functionResponse inlineData fileData executableCode codeExecutionResult toolCall toolResponse
+    thoughtSignature videoMetadata mediaResolution partMetadata mimeType fileUri displayName partialArgs
+    willContinue toolType systemInstruction toolConfig generationConfig serviceTier safetySettings cachedContent
+    functionDeclarations functionCallingConfig allowedFunctionNames streamFunctionCallArguments
+    includeServerSideToolInvocations retrievalConfig googleSearch googleSearchRetrieval googleMaps urlContext
+    codeExecution fileSearch computerUse parametersJsonSchema responseJsonSchema responseSchema
+    responseMimeType responseLogprobs responseModalities maxOutputTokens topP topK presencePenalty
+    frequencyPenalty speechConfig imageConfig stopSequences candidateCount thinkingConfig thinkingLevel
+    thinkingBudget includeThoughts
+""".split()
+_CAMEL: Final = {re.sub("[A-Z]", lambda m: f"_{m[0].lower()}", name): name for name in _NAMES}
 
 
 def camel(record: JSONObject) -> JSONObject:
-    """A record with its own names in the one case that is read; the wire takes both."""
-    return {_camel(key) if _SNAKE.fullmatch(key) else key: value for key, value in record.items()}
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))
+    """A record with the wire's own names in the one case that is read; the wire takes both."""
+    return {_CAMEL.get(key, key): value for key, value in record.items()}
