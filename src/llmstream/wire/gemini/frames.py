@@ -154,18 +154,22 @@ class FunctionResponse(msgspec.Struct, rename="camel", gc=False):
 
 
 # The names of the wire's own fields that have two forms.
-_NAMES: Final = """
+_NAMES: Final = re.findall(
+    r"\w+",
+    """
     functionCall functionResponse inlineData fileData executableCode codeExecutionResult toolCall toolResponse
     thoughtSignature videoMetadata mediaResolution partMetadata mimeType fileUri displayName partialArgs
-    willContinue toolType systemInstruction toolConfig generationConfig serviceTier safetySettings cachedContent
+    willContinue toolType systemInstruction toolConfig generationConfig serviceTier safetySettings
+    cachedContent
     functionDeclarations functionCallingConfig allowedFunctionNames streamFunctionCallArguments
     includeServerSideToolInvocations retrievalConfig googleSearch googleSearchRetrieval googleMaps urlContext
     codeExecution fileSearch computerUse parametersJsonSchema responseJsonSchema responseSchema
     responseMimeType responseLogprobs responseModalities maxOutputTokens topP topK presencePenalty
     frequencyPenalty speechConfig imageConfig stopSequences candidateCount thinkingConfig thinkingLevel
     thinkingBudget includeThoughts
-""".split()
-_CAMEL: Final = {re.sub("[A-Z]", lambda m: f"_{m[0].lower()}", name): name for name in _NAMES}
+    """,
+)
+_CAMEL: Final[dict[str, str]] = {re.sub("[A-Z]", lambda m: f"_{m[0].lower()}", name): name for name in _NAMES}
 
 
 def camel(record: JSONObject) -> JSONObject:
