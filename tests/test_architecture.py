@@ -296,7 +296,7 @@ def test_codecs_do_not_know_each_other():
         for dialect in dialects
         if module.is_in(f"wire/{dialect}")
         for node, name in imported(module)
-        if any(name.startswith(f"llmstream.wire.{other}") for other in dialects - {dialect})
+        if any(f"{name}.".startswith(f"llmstream.wire.{other}.") for other in dialects - {dialect})
     ]
     assert strays == []
 

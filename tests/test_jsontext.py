@@ -15,6 +15,7 @@ from llmstream.jsontext import (
     dumps,
     loads,
     loads_object,
+    merged,
 )
 from llmstream.testing import strategies
 
@@ -132,3 +133,9 @@ def test_an_object_is_given():
 
 def test_leaves_are_narrowed():
     assert (as_object({"a": 1}), as_object([1]), as_list([1]), as_list(None)) == ({"a": 1}, {}, [1], [])
+
+
+def test_objects_are_merged_into_objects_and_nothing_is_changed_in_place():
+    body = {"a": {"b": 1}, "c": 2}
+    assert merged(body, {"a": {"d": 2}, "c": {"e": 3}}) == {"a": {"b": 1, "d": 2}, "c": {"e": 3}}
+    assert body == {"a": {"b": 1}, "c": 2}

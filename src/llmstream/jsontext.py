@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
 import msgspec
@@ -82,6 +83,16 @@ def as_object(value: JSON) -> JSONObject:
 def as_list(value: JSON) -> list[JSON]:
     """A leaf that should be a list; an empty one for anything else."""
     return cast("list[JSON]", value) if isinstance(value, list) else []
+
+
+def merged(value: JSONObject, more: Mapping[str, JSON], /) -> JSONObject:
+    """The object with more merged in, objects into objects."""
+    result = dict(value)
+    for key, new in more.items():
+        known = result.get(key)
+        both = isinstance(known, dict) and isinstance(new, dict)
+        result[key] = merged(cast("JSONObject", known), cast("JSONObject", new)) if both else new
+    return result
 
 
 def _opened(text: str | bytes) -> int:

@@ -7,7 +7,7 @@ import pytest
 from llmstream import Request, user
 from llmstream.providers._provider import Provider, Setting, Signing
 
-NAMES = ("bedrock", "bedrock-invoke", "anthropic-vertex")
+NAMES = ("bedrock", "bedrock-invoke", "anthropic-vertex", "vertex")
 
 
 def row(name: str) -> Provider:
@@ -22,6 +22,7 @@ def row(name: str) -> Provider:
         ("bedrock", "bedrock", "/model/a%3A0/converse-stream"),
         ("bedrock-invoke", "anthropic", "/model/a%3A0/invoke-with-response-stream"),
         ("anthropic-vertex", "anthropic", "/publishers/anthropic/models/a%3A0:streamRawPredict"),
+        ("vertex", "gemini", "/publishers/google/models/a%3A0:streamGenerateContent?alt=sse"),
     ],
 )
 def test_a_row_names_the_model_in_the_path(name, dialect, path) -> None:

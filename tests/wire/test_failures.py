@@ -17,7 +17,7 @@ from llmstream import (
     RateLimitError,
     ServerError,
 )
-from llmstream.wire.failures import failure
+from llmstream.wire.failures import failure, http_failure
 from llmstream.wire.http import ResponseHead
 from llmstream.wire.openai_chat import CODEC
 
@@ -200,3 +200,52 @@ def test_aws_may_say_its_message_otherwise() -> None:
     assert str(refusal(503, b"try later", x_amzn_errortype="ServiceUnavailableException")) == "try later"
     long = {"message": "Input is too long for requested model."}
     assert isinstance(refusal(400, long, x_amzn_errortype="ValidationException"), ContextLengthError)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        (400, "INVALID_ARGUMENT", "invalid_request"),
+        (401, "UNAUTHENTICATED", "auth"),
+        (403, "PERMISSION_DENIED", "permission"),
+        (404, "NOT_FOUND", "not_found"),
+        (429, "RESOURCE_EXHAUSTED", "rate_limit"),
+        (499, "CANCELLED", "server"),
+        (500, "INTERNAL", "server"),
+        (503, "UNAVAILABLE", "overloaded"),
+        (504, "DEADLINE_EXCEEDED", "server"),
+    ],
+)
+def test_googles_status_words_are_known(code: int, status: str, kind: str):
+    error = failure([{"error": {"code": code, "message": "m", "status": status}}], "", phase="stream")
+    assert (error.kind, error.status, str(error)) == (kind, code, "m")
+
+
+def test_googles_details_say_what_is_wrong():
+    details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}, 7]
+    error = failure({"error": {"code": 400, "status": "INVALID_ARGUMENT", "details": details}}, "")
+    assert error.kind == "auth"
+
+
+@pytest.mark.parametrize(
+    ("message", "details", "seconds"),
+    [
+        ("m", [{"retryDelay": "48s"}], 48.0),
+        ("m", [{"retryDelay": "3.5s"}], 3.5),
+        ("m", [{"retryDelay": "soon"}, "s"], None),
+        ("Please retry in 48.25s.", [], 48.25),
+        ("Please try again in 1m9.5s.", [], 69.5),
+        ("Try again in 20ms", [], 0.02),
+        ("try again in 1h2m", [], 3720.0),
+    ],
+)
+def test_the_time_to_wait_is_read_from_the_body(message: str, details: list, seconds: float | None):
+    body = {"error": {"code": 429, "message": message, "status": "RESOURCE_EXHAUSTED", "details": details}}
+    assert failure(body, "").retry_after == seconds
+    assert failure({"error": {**body["error"], "code": 400, "status": ""}}, "").retry_after is None
+
+
+def test_the_header_knows_better_than_the_body_how_long_to_wait():
+    body = b'{"error": {"code": 429, "message": "retry in 9s", "status": "RESOURCE_EXHAUSTED"}}'
+    assert http_failure(ResponseHead(429, {"retry-after": "2"}), body).retry_after == 2
+    assert http_failure(ResponseHead(429), body).retry_after == 9

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmstream.wire.shapes import closed, input_of, merged
+from llmstream.wire.shapes import closed, input_of
 
 
 def test_only_objects_that_do_not_say_whether_they_are_closed_are_closed() -> None:
@@ -22,12 +22,6 @@ def test_only_objects_that_do_not_say_whether_they_are_closed_are_closed() -> No
         "additionalProperties": False,
     }
     assert closed({"properties": True}) == {"properties": True}
-
-
-def test_merging_changes_neither_side() -> None:
-    body = {"a": {"b": 1}, "c": 1}
-    assert merged(body, {"a": {"d": 2}, "c": {"e": 3}}) == {"a": {"b": 1, "d": 2}, "c": {"e": 3}}
-    assert body == {"a": {"b": 1}, "c": 1}
 
 
 @pytest.mark.parametrize(

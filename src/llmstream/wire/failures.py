@@ -87,6 +87,16 @@ _CODES: dict[str, _Kind] = {
     "modelerrorexception": ServerError,
     "modelstreamerrorexception": ServerError,
     "modeltimeoutexception": ServerError,
+    # google's status words, and reasons: https://ai.google.dev/gemini-api/docs/troubleshooting
+    "unauthenticated": AuthError,
+    "api_key_invalid": AuthError,
+    "resource_exhausted": RateLimitError,
+    "not_found": NotFoundError,
+    "unavailable": OverloadedError,
+    "internal": ServerError,
+    "deadline_exceeded": ServerError,
+    # google: the answer was given up (corpus: gemini/vertex/firebase-streaming-failure-error-mid-stream-0)
+    "cancelled": ServerError,
 }
 _STATUSES: dict[int, _Kind] = {
     401: AuthError,
@@ -191,7 +201,10 @@ def _kind(inner: JSONObject, outer: JSONObject, status: int | None, message: str
 
 def _words(inner: JSONObject, outer: JSONObject) -> list[str]:
     sources = [inner, outer, as_object(inner.get("innererror"))]
-    found = [source.get(name) for source in sources for name in ("code", "type", "status")]
+    # google: what exactly is wrong stands in the details
+    # (corpus: gemini/errors/mira-google_gemini_2_5_flash-0)
+    found: list[JSON] = [as_object(detail).get("reason") for detail in as_list(inner.get("details"))]
+    found += [source.get(name) for source in sources for name in ("code", "type", "status")]
     return [word for word in found if isinstance(word, str)]
 
 

@@ -94,6 +94,7 @@ BY_DIALECT: Final[Mapping[str, ListCodec]] = {
     "openai-responses": Listing(),
     "anthropic": Listing(path="/v1/models", query=(("limit", "1000"),), cursor="after_id"),
     "gemini": Listing(path="/v1beta/models", query=(("pageSize", "1000"),), cursor="pageToken"),
+    "gemini-interactions": Listing(path="/v1beta/models", query=(("pageSize", "1000"),), cursor="pageToken"),
     "ollama": Listing(path="/api/tags"),
     "bedrock": Listing(path="/foundation-models", host=("bedrock-runtime.", "bedrock.")),
 }

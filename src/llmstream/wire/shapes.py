@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final, cast
 
 from llmstream.jsontext import JSON, JSONObject, loads_object
@@ -14,16 +13,6 @@ _MAPS: Final = frozenset({"properties", "patternProperties", "$defs", "definitio
 # Where a call's text is no JSON object it goes back under this key, as anthropic's page on fine-grained tool
 # streaming has it: some wires take objects only.
 _INVALID = "INVALID_JSON"
-
-
-def merged(body: JSONObject, extra: Mapping[str, JSON], /) -> JSONObject:
-    """The body with more merged in, objects into objects."""
-    result = dict(body)
-    for key, value in extra.items():
-        known = result.get(key)
-        both = isinstance(known, dict) and isinstance(value, dict)
-        result[key] = merged(cast("JSONObject", known), cast("JSONObject", value)) if both else value
-    return result
 
 
 def closed(schema: JSON, /) -> JSON:

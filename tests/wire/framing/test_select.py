@@ -231,3 +231,17 @@ def test_the_shared_cases_of_content_types_hold(shared_cases):
 def test_the_frames_of_aws_are_known_by_their_first_byte(content_type, cuts):
     for pieces in cuts(encode_message({":event-type": "x"}, b"{}")):
         assert outcome(content_type, pieces) == [("x", "{}")]
+
+
+@pytest.mark.parametrize("content_type", [SSE, "application/json", None])
+def test_json_is_framed_by_its_elements_where_asked_for(content_type, cuts):
+    for pieces in cuts(b'[{"a": 1},\n{"b": 2}]'):
+        assert texts(content_type, pieces, elements=True) == ['{"a": 1}', '{"b": 2}']
+
+
+def test_a_stream_may_end_in_bare_json_or_without_a_blank_line_where_asked_for(cuts):
+    for pieces in cuts(b'data: a\n\n{\n"b": 2}\n'):
+        assert texts(SSE, pieces, elements=True) == ["a", '{\n"b": 2}']
+    for pieces in cuts(b"data: a\n\ndata: b"):
+        assert texts(SSE, pieces, unended=True) == ["a", "b"]
+        assert texts(SSE, pieces) == ["a"]

@@ -355,3 +355,58 @@ def test_the_shared_cases_of_large_frames_hold(sse_cases):
     assert [len(frame[1]) for frame in frames_of([body], max_frame_bytes=NO_LIMIT)] == [67108865]
     assert outcome([body], MAX_FRAME_BYTES) == [None]
     assert outcome((body[at : at + 65536] for at in range(0, len(body), 65536)), MAX_FRAME_BYTES) == [None]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r", "\r\n"])
+def test_the_last_frame_needs_no_end_where_asked_for(cuts, end):
+    body = f"data: a\n\ndata: b\r\ndata: c{end}".encode()
+    for pieces in cuts(body):
+        assert frames_of(pieces, unended=True) == messages("a", "b\nc")
+        assert frames_of(pieces) == messages("a")
+
+
+def test_a_body_that_ends_in_a_comment_has_no_frame_more(cuts):
+    for pieces in cuts(b"data: a\n\n: x"):
+        assert frames_of(pieces, unended=True) == messages("a")
+
+
+BARE = b'data: a\r\n\r\n{\n  "error": {\n    "code": 503\n  }\n}'
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n\r\n"])
+def test_bare_json_is_a_frame_without_an_event_where_asked_for(cuts, end):
+    for pieces in cuts(BARE + end):
+        *first, bare = frames_of(pieces, bare_json=True)
+        assert first == messages("a")
+        assert bare[0] == ""
+        assert json.loads(bare[1]) == {"error": {"code": 503}}
+        assert frames_of(pieces) == messages("a")
+
+
+def test_bare_json_comes_with_its_end_and_not_with_the_bodys():
+    framer = SSEFramer(bare_json=True)
+    assert len(list(framer.feed(BARE))) == 1
+    assert len(list(framer.feed(b"\n"))) == 1
+
+
+def test_bare_json_ends_the_frame_before_it(cuts):
+    for pieces in cuts(b'data: a\n[{"b": 1},\n{"c": 2}]\n'):
+        assert [frame[1] for frame in frames_of(pieces, bare_json=True)] == ["a", '{"b": 1}', '{"c": 2}']
+
+
+def test_bare_json_that_is_cut_off_is_dropped(cuts):
+    for pieces in cuts(BARE[:-4]):
+        assert frames_of(pieces, bare_json=True, unended=True) == messages("a")
+
+
+def test_bare_json_keeps_the_limit(cuts):
+    for pieces in cuts(b'data: a\n\n{"b":\n"cdefghijk"}\n'):
+        with pytest.raises(FrameTooLargeError):
+            frames_of(pieces, bare_json=True, max_frame_bytes=12)
+    with pytest.raises(FrameTooLargeError):
+        frames_of([b'{"b":\n', b'"cdef"}'], bare_json=True, max_frame_bytes=8)
+
+
+def test_the_bracket_that_opens_a_bare_document_may_be_astray(cuts):
+    for pieces in cuts(b"data: a\n\n{}\nx\n"):
+        assert [frame[1] for frame in frames_of(pieces, bare_json=True)] == ["a", "{}", "x\n"]

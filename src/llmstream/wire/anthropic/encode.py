@@ -17,13 +17,13 @@ from typing import Final
 from urllib.parse import quote
 
 from llmstream.errors import ConfigError, UnsupportedError
-from llmstream.jsontext import JSONObject, dump_bytes
+from llmstream.jsontext import JSONObject, dump_bytes, merged
 from llmstream.values.content import AttachmentPart, ToolResultPart
 from llmstream.values.request import AnyTool, Options, OutputSchema, Request, ServerSideTool, ToolChoice
 from llmstream.wire.anthropic.quirks import Quirks
 from llmstream.wire.anthropic.turns import cache_control, system_of, turns_of
 from llmstream.wire.http import HttpRequest
-from llmstream.wire.shapes import closed, merged
+from llmstream.wire.shapes import closed
 
 VERSION: Final = "2023-06-01"
 DEFAULT_MAX_TOKENS: Final = 8192

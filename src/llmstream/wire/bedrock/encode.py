@@ -15,11 +15,11 @@ from typing import Final
 from urllib.parse import quote
 
 from llmstream.errors import ConfigError, UnsupportedError
-from llmstream.jsontext import JSONObject, dump_bytes, dumps
+from llmstream.jsontext import JSONObject, dump_bytes, dumps, merged
 from llmstream.values.request import AnyTool, Options, OutputSchema, Request, ServerSideTool, ToolChoice
 from llmstream.wire.bedrock.turns import cache_point, system_of, turns_of
 from llmstream.wire.http import HttpRequest
-from llmstream.wire.shapes import closed, merged
+from llmstream.wire.shapes import closed
 
 PREFIX: Final = "/model/"
 STREAM: Final = "/converse-stream"

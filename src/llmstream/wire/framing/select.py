@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from llmstream.errors import UnexpectedContentError
 from llmstream.stage import Stage
+from llmstream.wire.framing.elements import ElementFramer
 from llmstream.wire.framing.eventstream import EventStreamFramer
 from llmstream.wire.framing.frame import MAX_FRAME_BYTES, Frame, fail_after
 from llmstream.wire.framing.ndjson import NDJSONFramer
@@ -30,17 +31,27 @@ _EXCERPT_CHARS = 200
 
 
 def select(
-    head: ResponseHead, /, *, max_frame_bytes: int = MAX_FRAME_BYTES, error_field: bool = False
+    head: ResponseHead,
+    /,
+    *,
+    max_frame_bytes: int = MAX_FRAME_BYTES,
+    error_field: bool = False,
+    unended: bool = False,
+    elements: bool = False,
 ) -> Framer:
     """Return a fresh framer for the body that follows `head`.
 
     For a body that can be neither frames nor JSON it is one that raises `UnexpectedContentError`, with
-    the beginning of the body in its message. `error_field` is the SSE framer's.
+    the beginning of the body in its message. `error_field` and `unended` are the SSE framer's. With
+    `elements` JSON is framed by the elements of its array, also where it follows server-sent events.
     """
     kind = head.media_type
+    document = ElementFramer if elements else WholeFramer
     if kind == "text/event-stream" or kind in _VAGUE_TYPES:
-        sse = SSEFramer(max_frame_bytes=max_frame_bytes, error_field=error_field)
-        whole = WholeFramer(max_frame_bytes=max_frame_bytes)
+        sse = SSEFramer(
+            max_frame_bytes=max_frame_bytes, error_field=error_field, unended=unended, bare_json=elements
+        )
+        whole = document(max_frame_bytes=max_frame_bytes)
         if kind == "text/event-stream":
             return _Sniffer(sse, whole, other=sse)
         fields = (*_FIELDS, b"error:") if error_field else _FIELDS
@@ -49,7 +60,7 @@ def select(
     if kind in _NDJSON_TYPES:
         return NDJSONFramer(max_frame_bytes=max_frame_bytes)
     if kind == "application/json" or kind.endswith("+json"):
-        return WholeFramer(max_frame_bytes=max_frame_bytes)
+        return document(max_frame_bytes=max_frame_bytes)
     if kind == "application/vnd.amazon.eventstream":
         return EventStreamFramer(max_frame_bytes=max_frame_bytes)
     return _Unexpected(kind)

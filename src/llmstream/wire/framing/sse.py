@@ -10,7 +10,8 @@ sizes count bytes however the reads fall. Between two reads are held: the fields
 and the unfinished line, of which a comment is only its colon.
 
 As the standard has it, a frame that the end of the body cuts off is dropped without a word. Whether an
-answer was complete is the decoder's to say: it knows the wire's last frame, and bytes do not.
+answer was complete is the decoder's to say: it knows the wire's last frame, and bytes do not. Two options
+are for a wire that keeps the standard less well: `unended` and `bare_json`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llmstream.errors import FrameTooLargeError
+from llmstream.wire.framing.elements import ElementFramer
 from llmstream.wire.framing.frame import MAX_FRAME_BYTES, Frame, fail_after, too_large
 
 _BOM = b"\xef\xbb\xbf"
+_BRACKETS = b"{["
 _COLON = ord(":")
 _CR = ord("\r")
 _LF = ord("\n")
@@ -30,7 +33,9 @@ class SSEFramer:
     """A stage from the bytes of an event stream to its frames.
 
     A frame's size is that of its lines, each with one byte for its end; comments do not count.
-    `error_field` makes a frame of its own, `event="error"`, of each line whose field is `error`.
+    `error_field` makes a frame of its own, `event="error"`, of each line whose field is `error`. With
+    `unended` the last frame counts though no blank line ends it. With `bare_json` a line that begins with a
+    bracket ends the event stream, and the documents of JSON from there on are frames without an event.
 
     Raises:
         FrameTooLargeError: from what `feed` gives, when a frame, finished or not, exceeds `max_frame_bytes`.
@@ -38,6 +43,8 @@ class SSEFramer:
 
     __slots__ = (
         "_after_cr",
+        "_bare",
+        "_bare_json",
         "_data",
         "_error_field",
         "_id",
@@ -47,12 +54,23 @@ class SSEFramer:
         "_retry",
         "_size",
         "_start",
+        "_unended",
         "_unsettled",
     )
 
-    def __init__(self, *, max_frame_bytes: int = MAX_FRAME_BYTES, error_field: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        max_frame_bytes: int = MAX_FRAME_BYTES,
+        error_field: bool = False,
+        unended: bool = False,
+        bare_json: bool = False,
+    ) -> None:
         self._limit = max_frame_bytes
         self._error_field = error_field
+        self._unended = unended
+        self._bare_json = bare_json
+        self._bare: ElementFramer | None = None
         self._start: bytes | None = b""
         self._after_cr = False
         self._unsettled = True
@@ -89,8 +107,20 @@ class SSEFramer:
         return frames
 
     def feed_eof(self) -> Iterable[Frame]:
-        """Give nothing: what is unfinished now is dropped."""
-        return ()
+        """Give nothing, unless an option says so: what is unfinished now is dropped."""
+        line = bytes(self._line)
+        self._line.clear()
+        frames: list[Frame] = []
+        try:
+            if line and (self._unended or self._is_bare(line)):
+                self._take([line], frames)
+            if self._unended:
+                self._take([b""], frames)
+            if self._bare is not None:
+                frames += self._bare.feed_eof()
+        except FrameTooLargeError as error:
+            return fail_after(frames, error)
+        return frames
 
     def _is_sole(self, chunk: bytes) -> bool:
         """Whether nothing is held and the read is one line with the blank line that ends its frame."""
@@ -154,6 +184,9 @@ class SSEFramer:
 
     def _field(self, line: bytes, frames: list[Frame]) -> None:
         """Read one line that is neither blank nor a comment."""
+        if self._is_bare(line):
+            self._document(line, frames)
+            return
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         match field:
@@ -171,6 +204,18 @@ class SSEFramer:
                 frames.append(Frame("error", value.decode("utf-8", "replace"), self._id))
             case _:
                 pass
+
+    def _is_bare(self, line: bytes) -> bool:
+        """Whether a line is of a document of JSON; once one has begun, all that are no fields are."""
+        return self._bare_json and (self._bare is not None or line[0] in _BRACKETS)
+
+    def _document(self, line: bytes, frames: list[Frame]) -> None:
+        """Take a line of a document; the frame before it counts though no blank line ends it."""
+        if self._data is not None:
+            frames.append(Frame(self._name or "message", self._data.decode("utf-8", "replace"), self._id))
+            self._data = None
+        self._bare = self._bare or ElementFramer(max_frame_bytes=self._limit)
+        frames += self._bare.feed(line + b"\n")
 
     def _add_data(self, value: bytes) -> None:
         if self._data is None:

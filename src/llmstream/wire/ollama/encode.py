@@ -11,9 +11,9 @@ the options.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final
 
-from llmstream.jsontext import JSON, JSONObject, dump_bytes
+from llmstream.jsontext import JSONObject, dump_bytes, merged
 from llmstream.values.request import AnyTool, Effort, Options, Request, ServerSideTool, ToolChoice
 from llmstream.wire.http import HttpRequest
 from llmstream.wire.ollama._messages import History
@@ -73,7 +73,7 @@ def encode_request(request: Request, provider: str) -> HttpRequest:
         body["options"] = sampling
     headers = [("content-type", "application/json")]
     headers += [(name, str(value)) for name, value in options.headers.items()]
-    return HttpRequest("POST", PATH, tuple(headers), dump_bytes(_merged(body, options.extra)))
+    return HttpRequest("POST", PATH, tuple(headers), dump_bytes(merged(body, options.extra)))
 
 
 def _refuse(options: Options) -> None:
@@ -130,12 +130,3 @@ def _tool(tool: AnyTool) -> JSONObject:
     if tool.description:
         inner["description"] = tool.description
     return {"type": "function", "function": {**inner, "parameters": tool.parameters}}
-
-
-def _merged(body: JSONObject, extra: Mapping[str, JSON]) -> JSONObject:
-    """The body with more in it; options go among the options."""
-    told, more = body.get("options"), extra.get("options")
-    if isinstance(told, dict) and isinstance(more, dict):
-        both = {**cast("JSONObject", told), **cast("JSONObject", more)}
-        return {**body, **extra, "options": both}
-    return {**body, **extra}
