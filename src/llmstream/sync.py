@@ -453,6 +453,18 @@ class Model:
         """Begin a conversation: each prompt goes on from the answer before it."""
         return Conversation(self.behind.conversation(system=system, tools=tools, options=options))
 
+    def resume(
+        self, response: Response | str, /, *, timeouts: Timeouts | None = None, keep: bool = True
+    ) -> EventStream:
+        """Listen again to an answer that goes on by itself; see `llmstream.Model.resume`.
+
+        Raises:
+            UnsupportedError: when the model's wire has nothing of the kind.
+            ConfigError: when the response has no id.
+        """
+        known = response if isinstance(response, str) else response.behind
+        return EventStream(self.behind.resume(known, timeouts=timeouts, keep=keep))
+
     def embed(
         self,
         texts: Iterable[str],

@@ -20,13 +20,14 @@ from llmstream import (
     TimeoutExceeded,
     Timeouts,
     ToolCallStart,
+    TruncatedStreamError,
     UnsupportedError,
     user,
 )
 from llmstream.jsontext import dump_bytes
 from llmstream.model.provided import Endpoint, ProviderModel
 from llmstream.testing import clock
-from llmstream.testing.fakes import Answer, Pause, ScriptedTransport
+from llmstream.testing.fakes import Answer, Pause, ScriptedModel, ScriptedTransport
 from llmstream.wire import find
 from llmstream.wire.http import HttpRequest, ResponseHead
 
@@ -242,3 +243,50 @@ async def test_one_string_is_no_list_of_texts() -> None:
     acme, _ = model()
     with pytest.raises(ConfigError, match="one string"):
         await acme.embed("abc")
+
+
+# Answers that go on by themselves.
+
+RESPONSES = attrs.evolve(ROW, codec=find("openai-responses"), query=(("api-version", "v1"),))
+ID = "resp_1"
+CREATED = {"type": "response.created", "sequence_number": 0, "response": {"id": ID, "status": "queued"}}
+ITEM = {
+    "type": "response.output_item.done",
+    "sequence_number": 1,
+    "output_index": 0,
+    "item": {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "Paris"}]},
+}
+COMPLETED = {
+    "type": "response.completed",
+    "sequence_number": 2,
+    "response": {"id": ID, "status": "completed", "output": [ITEM["item"]]},
+}
+
+
+def told(*events: dict) -> Answer:
+    return Answer([b"event: %s\ndata: %s\n\n" % (e["type"].encode(), dump_bytes(e)) for e in events], SSE)
+
+
+async def test_an_answer_that_goes_on_by_itself_is_listened_to_again() -> None:
+    acme, transport = model(told(CREATED, ITEM), told(CREATED, ITEM, COMPLETED), row=RESPONSES)
+    with pytest.raises(TruncatedStreamError) as caught:
+        await acme.prompt("Capital of France?", options=Options(extra={"background": True}))
+    partial = caught.value.partial
+    assert partial is not None
+    assert (partial.id, partial.provider_metadata["openai-responses"]["sequence_number"]) == (ID, 1)
+    response = await acme.resume(partial)
+    assert (response.text(), response.state, response.request) == ("Paris", "complete", partial.request)
+    again = transport.calls[1]
+    assert (again.method, again.body) == ("GET", b"")
+    assert again.url == "http://acme.test/v1/responses/resp_1?stream=true&api-version=v1"
+
+
+async def test_only_what_has_an_id_on_a_wire_that_can_is_resumed() -> None:
+    acme, _ = model(row=RESPONSES)
+    with pytest.raises(ConfigError, match="has an id"):
+        acme.resume("")
+    chat, _ = model()
+    with pytest.raises(UnsupportedError, match="openai-chat"):
+        chat.resume(ID)
+    with pytest.raises(UnsupportedError, match="resumed"):
+        ScriptedModel([]).resume(ID)

@@ -126,6 +126,20 @@ class Model(ABC):
         """
         raise UnsupportedError(f"expected a model that embeds texts, got {self.name}")
 
+    def resume(
+        self, response: Response | str, /, *, timeouts: Timeouts | None = None, keep: bool = True
+    ) -> EventStream[Response]:
+        """Listen again to an answer that the provider goes on with by itself, from its first event.
+
+        That is a background response of OpenAI's, asked for with `options={"extra": {"background": True}}`;
+        `response` is what a broken stream left as its `.partial`, or the response's id.
+
+        Raises:
+            UnsupportedError: when the model's wire has nothing of the kind.
+            ConfigError: when the response has no id.
+        """
+        raise UnsupportedError(f"expected a model whose answers can be resumed, got {self.name}")
+
     def conversation(
         self,
         *,

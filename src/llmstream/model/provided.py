@@ -12,19 +12,20 @@ import attrs
 from llmstream.client.attach import opened
 from llmstream.client.drive import Call, Line, batches, events
 from llmstream.client.timeouts import Timeouts
-from llmstream.errors import ConfigError
+from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import JSONObject
 from llmstream.model.credential import Clock, TokenSource, asked, now, once
 from llmstream.model.documents import Documents
 from llmstream.model.model import Model
-from llmstream.model.stream import Source
+from llmstream.model.response import Response
+from llmstream.model.stream import EventStream, Source
 from llmstream.providers._provider import Provider
 from llmstream.transport.base import Header, HttpCall, Transport
 from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Event
 from llmstream.values.request import Request
 from llmstream.values.secret import Secret
-from llmstream.wire.codec import Codec, counter
+from llmstream.wire.codec import Codec, Resumable, counter
 from llmstream.wire.http import HttpRequest
 from llmstream.wire.sign import Credentials, Scope, signature
 
@@ -58,8 +59,16 @@ class Endpoint:
             UnsupportedError: when the dialect cannot say what is asked for.
             ConfigError: when the request lacks something, or a header is none that HTTP can carry.
         """
-        http = self.provider.codec.encode(request)
-        query = f"?{urlencode(self.provider.query)}" if self.provider.query else ""
+        return self.asking(self.provider.codec.encode(request), timeouts, raw=request.options.raw)
+
+    def asking(self, http: HttpRequest, timeouts: Timeouts, *, raw: bool = False) -> Call:
+        """The call that sends a request of the wire.
+
+        Raises:
+            ConfigError: when a header is none that HTTP can carry.
+        """
+        sign = "&" if "?" in http.path else "?"
+        query = sign + urlencode(self.provider.query) if self.provider.query else ""
         return Call(
             codec=self.provider.codec,
             http=HttpCall(
@@ -74,7 +83,7 @@ class Endpoint:
             authorize=self._authority(),
             timeouts=timeouts,
             ids=counter(f"call_{secrets.token_hex(4)}_"),
-            raw=request.options.raw,
+            raw=raw,
         )
 
     def _headers(self, http: HttpRequest) -> tuple[Header, ...]:
@@ -146,6 +155,24 @@ class ProviderModel(Model):
             ConfigError: at once, when the request lacks something.
         """
         return batches(self._endpoint.call(request, timeouts or self._timeouts))
+
+    def resume(
+        self, response: Response | str, /, *, timeouts: Timeouts | None = None, keep: bool = True
+    ) -> EventStream[Response]:
+        """Listen again to an answer; as `Model.resume`."""
+        codec = self.codec
+        if not isinstance(codec, Resumable):
+            raise UnsupportedError(f"expected a wire whose answers can be resumed, got {codec.name}")
+        response_id = response if isinstance(response, str) else response.id
+        if not response_id:
+            raise ConfigError("expected a response that has an id, got one that has none")
+        asked = None if isinstance(response, str) else response.request
+        line, http = Line(), codec.resume(response_id)
+        source = Source(
+            lambda _: batches(self._endpoint.asking(http, timeouts or self._timeouts), line),
+            interrupt=line.interrupt,
+        )
+        return EventStream(source, asked or Request(self.id), wrap=self._response, keep=keep)
 
     async def embed(
         self,

@@ -151,7 +151,13 @@ class EventStream(Generic[R]):
         pure = fold.response(request=self._request, state=state)
         ending = self._error.ending if isinstance(self._error, LLMStreamError) else None
         if ending is not None:
-            pure = attrs.evolve(pure, id=ending.id, model=ending.model, usage=ending.usage)
+            pure = attrs.evolve(
+                pure,
+                id=ending.id,
+                model=ending.model,
+                usage=ending.usage,
+                provider_metadata=ending.provider_metadata,
+            )
         return self._wrap(attrs.evolve(pure, timing=self._timing))
 
     def when_over(self, tell: Callable[[R], None], /) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from llmstream.errors import LLMStreamError, ProviderError
 from llmstream.stage import Stage
@@ -78,6 +78,15 @@ class ServerHalf(Protocol):
         Raises:
             UnsupportedError: when the wire cannot say an event.
         """
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A codec whose wire can be asked again for an answer that goes on without a listener."""
+
+    def resume(self, response_id: str, /) -> HttpRequest:
+        """Ask for an answer, from its first event, as a stream."""
         ...
 
 

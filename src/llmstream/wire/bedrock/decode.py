@@ -36,6 +36,7 @@ from llmstream.values.events import (
     ToolCallEnd,
     ToolCallStart,
     ToolResultOut,
+    text_delta,
 )
 from llmstream.values.usage import Usage
 from llmstream.wire.bedrock.blocks import (
@@ -137,7 +138,7 @@ class Decoder:
                 kind = block.kind
                 if kind == "text" and delta.text:
                     index = block.index if block.index >= 0 else self._at(block)
-                    return (TextDelta(index, delta.text),)
+                    return (text_delta(index, delta.text),)
                 if kind == "toolUse" and delta.call is not None:
                     return self._arguments(block, delta.call.input)
                 reasoning = delta.reasoning

@@ -37,6 +37,7 @@ from llmstream.values.events import (
     ToolCallEnd,
     ToolCallStart,
     ToolResultOut,
+    text_delta,
 )
 from llmstream.values.usage import Usage
 from llmstream.wire.codec import Ids, counter
@@ -146,7 +147,7 @@ class Decoder:
             # Nearly all frames are this one: more of the text that is open.
             text = parts[0].text
             self._pieces.append(text)
-            out: Sequence[Event] = (TextDelta(self._index, text),)
+            out: Sequence[Event] = (text_delta(self._index, text),)
         else:
             out = [event for part in parts if part.text for event in self._more(part.text, part.thought)]
         if chunk.usageMetadata:

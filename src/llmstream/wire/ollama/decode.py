@@ -30,6 +30,7 @@ from llmstream.values.events import (
     ToolCallArgsDelta,
     ToolCallEnd,
     ToolCallStart,
+    text_delta,
 )
 from llmstream.values.usage import Usage
 from llmstream.wire.codec import Ids, counter
@@ -144,7 +145,7 @@ class OllamaDecoder:
         elif content:
             # Nearly all lines are this one.
             index = self._index if self._open == "text" else self._next("text")
-            out.append(TextDelta(index, content if content.__class__ is str else self._str(content)))
+            out.append(text_delta(index, content if content.__class__ is str else self._str(content)))
         if message.images:
             images = map(self._image, self._list(message.images))
             out.extend(ImageOut(self._next("other"), image) for image in images)
