@@ -49,14 +49,22 @@ def planned(options: argparse.Namespace) -> list[Run]:
     """Each run of a round: all loops and clients where streams are few, the fast ones where many."""
     runs: list[Run] = []
     for streams in options.streams:
-        for tls in [False, True] if options.tls else [False]:
-            loops = ["asyncio", *(["uvloop"] if options.uvloop else [])]
-            runs += [Run(client, loop, streams, tls) for loop in loops for client in ("limit", "llmstream")]
-            if streams <= FEW:
-                runs += [Run("httpx+json", "asyncio", streams, tls)]
-                # The limit is asyncio's own protocol: on trio there is none to compare with.
-                clients = ("llmstream", "httpx+json") if find_spec("trio") else ()
-                runs += [Run(client, "trio", streams, tls) for client in clients]
+        runs += kinds(streams, tls=False)
+        if options.uvloop:
+            runs += [Run(client, "uvloop", streams, tls=False) for client in ("limit", "llmstream")]
+        # Thousands of handshakes at once are no test of streams.
+        if options.tls and streams <= MANY:
+            runs += kinds(streams, tls=True)
+    return runs
+
+
+def kinds(streams: int, *, tls: bool) -> list[Run]:
+    runs = [Run(client, "asyncio", streams, tls) for client in ("limit", "llmstream")]
+    if streams <= FEW:
+        runs += [Run("httpx+json", "asyncio", streams, tls)]
+        # The limit is asyncio's own protocol: on trio there is none to compare with.
+        clients = ("llmstream", "httpx+json") if find_spec("trio") else ()
+        runs += [Run(client, "trio", streams, tls) for client in clients]
     return runs
 
 
@@ -128,8 +136,8 @@ def figures(found: dict[Run, list[dict[str, Any]]]) -> dict[str, Any]:
 
 
 COLUMNS = {
-    "us_per_event": "µs/event",
-    "ratio": "× limit",
+    "us_per_event": "us/event",
+    "ratio": "x limit",
     "core_share": "core",
     "lag_p50_ms": "lag p50",
     "lag_p99_ms": "lag p99",

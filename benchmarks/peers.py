@@ -47,7 +47,9 @@ def chosen(peers: str) -> list[str]:
     """The rows of these environments, and the limits of their wires."""
     wanted = set(peers.split(",")) if peers else set(environments.REQUIREMENTS)
     if unknown := wanted - set(environments.REQUIREMENTS):
-        raise SystemExit(f"expected peers among {', '.join(environments.REQUIREMENTS)}, got {', '.join(unknown)}")
+        raise SystemExit(
+            f"expected peers among {', '.join(environments.REQUIREMENTS)}, got {', '.join(unknown)}"
+        )
     wires = {wire for _, environment, wire in ROWS.values() if environment in wanted}
     return [
         name
@@ -98,7 +100,7 @@ def figures(turns: dict[str, list[Turn]], versions: dict[str, str]) -> dict[str,
 
 
 def table(found: dict[str, Any]) -> str:
-    lines = [f"{'':22}{'µs/event':>10}{'× limit':>10}{'first ms':>10}"]
+    lines = [f"{'':22}{'us/event':>10}{'x limit':>10}{'first ms':>10}"]
     for name, row in found.items():
         lines.append(f"{name:22}{row['us_per_event']:10.1f}{row['ratio']:10.1f}{row['first_ms']:10.2f}")
     return "\n".join(lines)

@@ -78,7 +78,7 @@ def _event(type: str, **fields: object) -> bytes:
 
 
 def _messages() -> Wire:
-    message = {
+    message: dict[str, object] = {
         "id": "msg_01Jc8TqXw5RzN3bKfYpL6vHs",
         "type": "message",
         "role": "assistant",

@@ -22,10 +22,10 @@ MESSAGES: Any = [{"role": "user", "content": PROMPT}]
 USAGE: Any = {"include_usage": True}
 
 
-def limit(base: str, wire: str, streams: int) -> Stream:
+def limit(base: str, wire: str, _streams: int) -> Stream:
     from streams.limit import connect
 
-    return connect(base, wire, streams)
+    return connect(base, wire)
 
 
 def _model(base: str, wire: str) -> Any:
@@ -35,7 +35,7 @@ def _model(base: str, wire: str) -> Any:
     return llmstream.get_model(name, base_url=base + path, key="x")
 
 
-def llmstream(base: str, wire: str, streams: int) -> Stream:
+def llmstream(base: str, wire: str, _streams: int) -> Stream:
     from llmstream import TextDelta
 
     model = _model(base, wire)
@@ -49,7 +49,7 @@ def llmstream(base: str, wire: str, streams: int) -> Stream:
     return stream
 
 
-def llmstream_folded(base: str, wire: str, streams: int) -> Stream:
+def llmstream_folded(base: str, wire: str, _streams: int) -> Stream:
     """The events and then the Response that they fold to."""
     from llmstream import TextDelta
 
@@ -65,7 +65,7 @@ def llmstream_folded(base: str, wire: str, streams: int) -> Stream:
     return stream
 
 
-def httpx_json(base: str, wire: str, streams: int) -> Stream:
+def httpx_json(base: str, _wire: str, streams: int) -> Stream:
     """No library for models at all: httpx, its bytes cut by hand, and json."""
     import httpx
 
@@ -87,7 +87,7 @@ def httpx_json(base: str, wire: str, streams: int) -> Stream:
     return stream
 
 
-def openai(base: str, wire: str, streams: int) -> Stream:
+def openai(base: str, _wire: str, _streams: int) -> Stream:
     from openai import AsyncOpenAI
 
     client = AsyncOpenAI(base_url=f"{base}/v1", api_key="x", max_retries=0)
@@ -103,7 +103,7 @@ def openai(base: str, wire: str, streams: int) -> Stream:
     return stream
 
 
-def anthropic(base: str, wire: str, streams: int) -> Stream:
+def anthropic(base: str, _wire: str, _streams: int) -> Stream:
     from anthropic import AsyncAnthropic
 
     client = AsyncAnthropic(base_url=base, api_key="x", max_retries=0)
@@ -117,7 +117,7 @@ def anthropic(base: str, wire: str, streams: int) -> Stream:
     return stream
 
 
-def litellm(base: str, wire: str, streams: int) -> Stream:
+def litellm(base: str, _wire: str, _streams: int) -> Stream:
     import litellm as library
 
     library.telemetry = False
@@ -139,7 +139,7 @@ def litellm(base: str, wire: str, streams: int) -> Stream:
     return stream
 
 
-def pydantic_ai(base: str, wire: str, streams: int) -> Stream:
+def pydantic_ai(base: str, _wire: str, _streams: int) -> Stream:
     from pydantic_ai import ModelRequest, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
     from pydantic_ai.direct import model_request_stream
     from pydantic_ai.models.openai import OpenAIChatModel
@@ -159,11 +159,16 @@ def pydantic_ai(base: str, wire: str, streams: int) -> Stream:
     return stream
 
 
-def langchain_openai(base: str, wire: str, streams: int) -> Stream:
+def langchain_openai(base: str, _wire: str, _streams: int) -> Stream:
     from langchain_openai import ChatOpenAI
 
     chat: Any = ChatOpenAI(
-        model=CHAT, base_url=f"{base}/v1", api_key="x", max_retries=0, stream_usage=True, use_responses_api=False
+        model=CHAT,
+        base_url=f"{base}/v1",
+        api_key="x",
+        max_retries=0,
+        stream_usage=True,
+        use_responses_api=False,
     )
 
     async def stream(take: Take) -> None:

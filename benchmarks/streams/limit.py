@@ -11,6 +11,7 @@ import asyncio  # noqa: TID251 - the limit is asyncio's own protocol
 import json
 import ssl
 from collections.abc import Awaitable, Callable
+from typing import cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -92,8 +93,8 @@ class Exchange(asyncio.Protocol):
         self._event = event
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
 
     def ask(self, request: bytes, take: Take) -> asyncio.Future[None]:
         self._take, self._wire, self._text, self._in_head = take, b"", b"", True
@@ -125,7 +126,8 @@ class Exchange(asyncio.Protocol):
 
     def _chunks(self, data: bytes) -> tuple[bytes, bool]:
         """The content of the whole chunks, and whether the last was among them; keeps the rest."""
-        at, total, parts, find = 0, len(data), [], data.find
+        parts: list[bytes] = []
+        at, total, find = 0, len(data), data.find
         while (line := find(b"\r\n", at)) >= 0:
             size = int(data[at:line], 16)
             stop = line + 2 + size
@@ -139,11 +141,12 @@ class Exchange(asyncio.Protocol):
         return parts[0] if len(parts) == 1 else b"".join(parts), False
 
 
-def connect(base: str, wire: str, streams: int) -> Stream:
+def connect(base: str, wire: str) -> Stream:
     """A client of `base`; it keeps its connections."""
     place = urlsplit(base)
     assert place.hostname is not None
-    where = (place.hostname, place.port)
+    assert place.port is not None
+    host, port = place.hostname, place.port
     path, content = REQUESTS[wire]
     body = json.dumps(content).encode()
     head = f"POST {place.path}{path} HTTP/1.1\r\nhost: {place.netloc}\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -156,7 +159,7 @@ def connect(base: str, wire: str, streams: int) -> Stream:
             exchange = idle.pop()
         else:
             loop = asyncio.get_running_loop()
-            _, exchange = await loop.create_connection(lambda: Exchange(EVENTS[wire]), *where, ssl=tls)
+            _, exchange = await loop.create_connection(lambda: Exchange(EVENTS[wire]), host, port, ssl=tls)
         await exchange.ask(request, take)
         idle.append(exchange)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import platform
 import ssl
@@ -15,7 +15,7 @@ from pathlib import Path
 
 def stamp() -> dict[str, str]:
     """When and on which Python the figures were taken."""
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    today = dt.datetime.now(dt.UTC).date().isoformat()
     return {"date": today, "python": f"{sys.implementation.name} {platform.python_version()}"}
 
 

@@ -117,7 +117,14 @@ class Worker(Process):
     """The process of one client, which has said hello."""
 
     def __init__(
-        self, client: str, wire: str, bases: Sequence[str], *, python: str = "", loop: str = "asyncio", pem: str = ""
+        self,
+        client: str,
+        wire: str,
+        bases: Sequence[str],
+        *,
+        python: str = "",
+        loop: str = "asyncio",
+        pem: str = "",
     ) -> None:
         command = ["streams.worker", client, wire, ",".join(bases), "--loop", loop]
         super().__init__(command, python=python, certificate=pem)

@@ -19,6 +19,7 @@ import sys
 import time
 from collections import deque
 from functools import cache
+from typing import cast
 
 from streams.bodies import WIRES, Wire
 from streams.meter import allow_many_files, certified
@@ -111,8 +112,8 @@ class Connection(asyncio.Protocol):
     """One client's connection; requests come one after the other."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         self._unread = b""
 
     def data_received(self, data: bytes) -> None:
@@ -127,7 +128,7 @@ class Connection(asyncio.Protocol):
             self._answer(head.split(b" ", 2)[1].decode())
 
     def _answer(self, target: str) -> None:
-        _, how, path = target.split("?")[0].split("/", 2)
+        _, how, path = target.split("?", maxsplit=1)[0].split("/", 2)
         wire = next((wire for wire in WIRES.values() if wire.path == f"/{path}"), None)
         mode, *numbers = how.split("-")
         if wire is None or mode not in {"burst", "paced"}:
