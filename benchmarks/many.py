@@ -5,10 +5,11 @@
 Every stream brings 20 events a second, 100 of them (40 where there are 5,000 streams), and all are open
 before the first event is sent. Each run is a process of its own, and clients take turns over the rounds.
 `us_per_event` is CPU of the client while all streams run (`ratio`: to the limit), `core_share` what that is
-of a core, `open_close_ms` the CPU to open and close one stream. The text of each event is the time it was
-sent, so `lag` is the delay to the caller. `wall_to_ideal` is 1 when the client keeps up; a client that does
-not reads several events at once, and its CPU an event flatters it. `kb_a_stream` is memory at its peak less
-that before. `lost` must be 0.
+of a core, `core_wait` the share of the time in which it could have run and others had the cores, and
+`open_close_ms` the CPU to open and close one stream. The text of each event is the time it was sent, so
+`lag` is the delay to the caller, which grows with `core_wait`; `best` is that of the best round.
+`wall_to_ideal` is 1 when the client keeps up; one that does not reads several events at once, and its CPU
+an event flatters it. `kb_a_stream` is memory at its peak less that before. `lost` must be 0.
 
 Prints JSON, and a table on the standard error. `--tls` needs trustme, of the group "test".
 """
@@ -116,9 +117,11 @@ def summary(run: Run, turns: list[dict[str, Any]], usual: float) -> dict[str, An
         "us_per_event": scaled("steady", 1e6),
         "open_close_ms": scaled("open_close", 1e3),
         "core_share": middle("core_share", 3),
+        "core_wait": middle("core_wait", 3),
         "wall_to_ideal": middle("wall_to_ideal", 3),
         "lag_p50_ms": middle("lag_p50_ms", 2),
         "lag_p99_ms": middle("lag_p99_ms", 2),
+        "lag_p50_best_ms": round(min(one["lag_p50_ms"] for one in turns), 2),
         "kb_a_stream": middle("kb_a_stream", 1),
     }
 
@@ -139,6 +142,7 @@ COLUMNS = {
     "us_per_event": "us/event",
     "ratio": "x limit",
     "core_share": "core",
+    "core_wait": "waited",
     "lag_p50_ms": "lag p50",
     "lag_p99_ms": "lag p99",
     "wall_to_ideal": "wall",

@@ -25,6 +25,8 @@ from streams.meter import median, stamp
 from streams.processes import Worker, servers
 
 EVENTS = 2000
+# Of CPU: a turn of a fast client is several answers, so that chance weighs alike on all.
+TURN_SECONDS = 0.2
 # The client, its environment, its wire.
 ROWS: dict[str, tuple[str, str, str]] = {
     "limit": ("limit", "limit", "chat"),
@@ -68,15 +70,17 @@ def turn(worker: Worker, name: str, times: int) -> Turn:
     return {**first, "cpu": burst["cpu"] / times / EVENTS, "work": burst["work"]}
 
 
-def measure(workers: dict[str, Worker], rounds: int, times: int) -> dict[str, list[Turn]]:
+def measure(workers: dict[str, Worker], rounds: int) -> dict[str, list[Turn]]:
+    """The turns of all rounds. The first round warms up, and says how many answers fill a turn."""
+    times = {
+        name: max(1, min(int(TURN_SECONDS / (turn(worker, name, 2)["cpu"] * EVENTS)), 25))
+        for name, worker in workers.items()
+    }
     turns: dict[str, list[Turn]] = {name: [] for name in workers}
-    for number in range(rounds + 1):
+    for number in range(rounds):
         for name, worker in workers.items():
-            took = turn(worker, name, times)
-            # The first round warms up.
-            if number:
-                turns[name].append(took)
-        print(f"round {number} of {rounds}", file=sys.stderr)
+            turns[name].append(turn(worker, name, times[name]))
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
     return turns
 
 
@@ -112,7 +116,6 @@ def main() -> None:
     )
     parser.add_argument("--peers", default="", help="names, with commas; all by default")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--times", type=int, default=2, help="answers a turn")
     parser.add_argument("--venvs", default="", help="the folder of the environments; kept for the next run")
     options = parser.parse_args()
     names, inside = chosen(options.peers), environments.folder(options.venvs)
@@ -123,7 +126,7 @@ def main() -> None:
             for name in names:
                 client, _, wire = ROWS[name]
                 workers[name] = Worker(client, wire, bases, python=pythons[name])
-            turns = measure(workers, options.rounds, options.times)
+            turns = measure(workers, options.rounds)
         finally:
             for worker in workers.values():
                 worker.end()

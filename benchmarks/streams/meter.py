@@ -47,6 +47,14 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def waited() -> float | None:
+    """Seconds in which this thread could have run and had no core, others having them; None if not told."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text("ascii").split()[1]) / 1e9
+    except (OSError, IndexError):
+        return None
+
+
 class Lags:
     """Delays of delivery in nanoseconds; its memory is there from the beginning, so that it adds none."""
 

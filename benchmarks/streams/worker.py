@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from streams.clients import CLIENTS, Stream
-from streams.meter import Lags, allow_many_files, fixed_work, median, resident
+from streams.meter import Lags, allow_many_files, fixed_work, median, resident, waited
 
 Answer = dict[str, Any]
 PACKAGES = {"httpx+json": "httpx", "llmstream-folded": "llmstream", "pydantic-ai": "pydantic-ai-slim"}
@@ -85,7 +85,7 @@ class Many:
 
     def __init__(self, lags: Lags) -> None:
         self._lags, self._total = lags, len(lags)
-        self._marks: dict[str, tuple[float, float]] = {}
+        self._marks: dict[str, tuple[float, float, float]] = {}
         self._failures: list[str] = []
         self._often = max(self._total // 50, 1)
         self._memory = self._peak = 0
@@ -94,7 +94,7 @@ class Many:
         self._memory = self._peak = resident()
 
     def mark(self, name: str) -> None:
-        self._marks[name] = (time.process_time(), time.perf_counter())
+        self._marks[name] = (time.process_time(), time.perf_counter(), waited() or 0.0)
 
     async def one(self, stream: Stream) -> None:
         try:
@@ -116,14 +116,15 @@ class Many:
         answer = {"lost": self._total - lags.count, "failures": len(self._failures), "events": lags.count}
         if self._failures or not lags.count:
             return {**answer, "failure": self._failures[0] if self._failures else ""}
-        (started, _), (first, begun), (last, over), (closed, _) = (
-            marks[name] for name in ("started", "first", "last", "closed")
-        )
+        first, begun, waited_before = marks["first"]
+        last, over, waited_after = marks["last"]
+        outside = first - marks["started"][0] + marks["closed"][0] - last
         return {
             **answer,
             "steady": (last - first) / lags.count,
-            "open_close": (first - started + closed - last) / streams,
+            "open_close": outside / streams,
             "core_share": (last - first) / (over - begun),
+            "core_wait": (waited_after - waited_before) / (over - begun),
             "wall_to_ideal": (over - begun) / ideal,
             "lag_p50_ms": lags.milliseconds(0.5),
             "lag_p99_ms": lags.milliseconds(0.99),
