@@ -1,4 +1,4 @@
-"""Runs all benchmarks one after the other, keeps their results and draws them; a quarter of an hour.
+"""Runs all benchmarks one after the other, keeps their results and draws them; about ten minutes.
 
     python benchmarks/run.py [--only imports micro many peers] [--quick]
 
