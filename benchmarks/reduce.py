@@ -49,6 +49,11 @@ def measured(fold: Callable[[list[Event]], object]) -> dict[str, float]:
     return {"us_per_event": round(short / COUNT * 1e6, 3), "ratio": round(long / short, 2)}
 
 
+FOLDS: dict[str, Callable[[list[Event]], object]] = {
+    "reduce": reduce,
+    "step": stepped,
+    "step_with_20_snapshots": watched,
+}
+
 if __name__ == "__main__":
-    folds = {"reduce": reduce, "step": stepped, "step_with_20_snapshots": watched}
-    print(json.dumps({"events": COUNT, **{name: measured(fold) for name, fold in folds.items()}}, indent=2))
+    print(json.dumps({"events": COUNT, **{name: measured(fold) for name, fold in FOLDS.items()}}, indent=2))
