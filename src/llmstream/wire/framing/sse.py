@@ -3,8 +3,8 @@
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 
 A read is cut into lines at LF alone; `_settle` has turned CR and CRLF into LF before, and strips the byte
-order mark. The loop in `_take` reads the usual lines itself (`data: …`, `event: …`, the blank line that
-ends a frame) and leaves all others to `_field`. Lines stay bytes until their values are decoded: in UTF-8
+order mark. `_blocks` reads whole frames of the usual two forms, one line of data, alone or behind a line
+with its name; `_take` reads all others line by line, and leaves to `_field` what is no usual line. Lines stay bytes until their values are decoded: in UTF-8
 no LF, colon or space is part of a longer sequence, so this gives what decoding the whole body would, and
 sizes count bytes however the reads fall. Between two reads are held: the fields of the unfinished frame,
 and the unfinished line, of which a comment is only its colon.
@@ -27,6 +27,8 @@ _BRACKETS = b"{["
 _COLON = ord(":")
 _CR = ord("\r")
 _LF = ord("\n")
+_MOST_NAMES = 64
+_LONGEST_NAME = 128
 
 
 class SSEFramer:
@@ -51,6 +53,7 @@ class SSEFramer:
         "_limit",
         "_line",
         "_name",
+        "_names",
         "_retry",
         "_size",
         "_start",
@@ -78,6 +81,7 @@ class SSEFramer:
         self._size = 0
         self._data: bytes | bytearray | None = None
         self._name = ""
+        self._names: dict[bytes, str] = {}
         self._id = ""
         self._retry: int | None = None
 
@@ -90,21 +94,56 @@ class SSEFramer:
             frame = Frame("message", chunk[6:-2].decode("utf-8", "replace"), self._id, self._retry)
             self._retry = None
             return (frame,)
-        lines = chunk.split(b"\n")
-        tail = lines.pop()
         frames: list[Frame] = []
         try:
-            if lines:
-                if self._line:
-                    self._hold(lines[0])
-                    lines[0] = bytes(self._line)
-                    self._line.clear()
-                self._take(lines, frames)
-            if tail:
-                self._hold(tail)
+            if self._size or self._line:
+                # Behind the next blank line nothing is held.
+                end = chunk.find(b"\n\n") + 2
+                self._lines(chunk[:end] if end >= 2 else chunk, frames)
+                chunk = chunk[end:] if end >= 2 else b""
+            self._blocks(chunk, frames)
         except FrameTooLargeError as error:
             return fail_after(frames, error)
         return frames
+
+    def _blocks(self, chunk: bytes, frames: list[Frame]) -> None:
+        """Read frames of one line of data, alone or behind their name, at half the price of reading lines."""
+        blocks = chunk.split(b"\n\n")
+        tail = blocks.pop()
+        for block in blocks:
+            if len(block) < self._limit and self._retry is None:
+                if block[:6] == b"data: ":
+                    name, data = "message", block[6:]
+                else:
+                    head, _, data = block.partition(b"\ndata: ")
+                    name = self._name_in(head) if data else ""
+                if name and b"\n" not in data:
+                    frames.append(Frame(name, data.decode("utf-8", "replace"), self._id))
+                    continue
+            self._take([*block.split(b"\n"), b""], frames)
+        if tail:
+            self._lines(tail, frames)
+
+    def _name_in(self, line: bytes) -> str:
+        """The name in a line that names its frame, of which a stream has few; empty where it is another line."""
+        name = self._names.get(line)
+        if name is None:
+            name = line[7:].decode("utf-8", "replace") if line[:7] == b"event: " and b"\n" not in line else ""
+            if len(self._names) < _MOST_NAMES and len(line) < _LONGEST_NAME:
+                self._names[line] = name
+        return name
+
+    def _lines(self, chunk: bytes, frames: list[Frame]) -> None:
+        lines = chunk.split(b"\n")
+        tail = lines.pop()
+        if lines:
+            if self._line:
+                self._hold(lines[0])
+                lines[0] = bytes(self._line)
+                self._line.clear()
+            self._take(lines, frames)
+        if tail:
+            self._hold(tail)
 
     def feed_eof(self) -> Iterable[Frame]:
         """Give nothing, unless an option says so: what is unfinished now is dropped."""
