@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmstream import (
@@ -687,6 +687,7 @@ FRAMES = st.one_of(
 
 
 @given(st.lists(FRAMES, max_size=12))
+@example([*block(0, {"type": "thinking"}, {"type": "thinking_delta", "signature": "a"})])
 def test_the_short_way_gives_what_the_long_way_gives(frames: list[dict]) -> None:
     events, error = stream(START, *frames, ends(), STOP)
     # The provider's own events are wanted, and those are given on the long way only.

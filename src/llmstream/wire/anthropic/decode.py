@@ -63,6 +63,9 @@ class _HotDelta(msgspec.Struct, gc=False):
     text: str = ""
     thinking: str = ""
     partial_json: str = ""
+    # Deltas have these alone, and what else they may have is for the long way.
+    signature: str = ""
+    citation: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Hot(msgspec.Struct, gc=False):
@@ -120,7 +123,7 @@ class Decoder:
             except (msgspec.DecodeError, UnicodeError, RecursionError):
                 return self._take(frame)
             block, delta = self._open.get(hot.index), hot.delta
-            if block is not None and delta is not None:
+            if block is not None and delta is not None and delta.citation is msgspec.UNSET:
                 kind, type = block.kind, delta.type
                 if kind == "text" and type == "text_delta":
                     if not delta.text:
@@ -129,7 +132,7 @@ class Decoder:
                     return (text_delta(index, delta.text),)
                 if kind == "call" and type == "input_json_delta":
                     return self._arguments(block, delta.partial_json)
-                if kind == "thinking" and type == "thinking_delta":
+                if kind == "thinking" and type == "thinking_delta" and not delta.signature:
                     return (ReasoningDelta(self._at(block), delta.thinking),) if delta.thinking else ()
         return self._take(frame)
 

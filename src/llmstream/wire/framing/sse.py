@@ -2,12 +2,12 @@
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 
-A read is cut into lines at LF alone; `_settle` has turned CR and CRLF into LF before, and strips the byte
-order mark. `_blocks` reads whole frames of the usual two forms, one line of data, alone or behind a line
-with its name; `_take` reads all others line by line, and leaves to `_field` what is no usual line. Lines stay bytes until their values are decoded: in UTF-8
-no LF, colon or space is part of a longer sequence, so this gives what decoding the whole body would, and
-sizes count bytes however the reads fall. Between two reads are held: the fields of the unfinished frame,
-and the unfinished line, of which a comment is only its colon.
+A read is cut at LF alone; `_settle` has turned CR and CRLF into LF before, and strips the byte order mark.
+`_blocks` reads whole frames of the usual two forms, one line of data, alone or behind a line with its name;
+`_take` reads all others line by line, and leaves to `_field` what is no usual line. Lines stay bytes until
+their values are decoded: in UTF-8 no LF, colon or space is part of a longer sequence, so this gives what
+decoding the whole body would, and sizes count bytes however the reads fall. Between two reads are
+held: the fields of the unfinished frame, and the unfinished line, of which a comment is only its colon.
 
 As the standard has it, a frame that the end of the body cuts off is dropped without a word. Whether an
 answer was complete is the decoder's to say: it knows the wire's last frame, and bytes do not. Two options
@@ -125,7 +125,7 @@ class SSEFramer:
             self._lines(tail, frames)
 
     def _name_in(self, line: bytes) -> str:
-        """The name in a line that names its frame, of which a stream has few; empty where it is another line."""
+        """The name that a line gives its frame, of which a stream has few; empty for any other line."""
         name = self._names.get(line)
         if name is None:
             name = line[7:].decode("utf-8", "replace") if line[:7] == b"event: " and b"\n" not in line else ""
