@@ -262,7 +262,7 @@ class EventStream(Generic[R]):
             return False
         self._reading = True
         try:
-            if self._source.interrupt is None or self._batches is None:
+            if self._source.interrupt is None:
                 with anyio.CancelScope() as self._scope:
                     await self._next_batch()
                 self._scope = None
