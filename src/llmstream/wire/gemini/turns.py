@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias, assert_never
 
 from llmstream.errors import UnsupportedError
-from llmstream.jsontext import JSON, JSONObject, as_object, loads_object
+from llmstream.jsontext import JSON, JSONObject, as_object
 from llmstream.values.content import (
     Attachment,
     AttachmentPart,
@@ -43,10 +43,10 @@ from llmstream.wire.gemini.parts import (
     beside_of,
 )
 from llmstream.wire.gemini.quirks import Quirks
+from llmstream.wire.shapes import arguments_of
 
 SIGNATURE: Final = "thoughtSignature"
 FOREIGN_SIGNATURE: Final = "skip_thought_signature_validator"
-_INVALID: Final = "INVALID_JSON"
 
 _Side: TypeAlias = Literal["user", "model"]
 
@@ -179,7 +179,7 @@ class _Turns:
 
     def _call(self, part: ToolCallPart) -> Iterator[_Said]:
         if not part.server_executed:
-            call: JSONObject = {"name": part.name, "args": _arguments(part)}
+            call: JSONObject = {"name": part.name, "args": arguments_of(part)}
             yield _Said("model", self._data(part, CALL, {**call, **self._id(part.id)}))
             return
         match self._own(part).get("type"):
@@ -235,16 +235,6 @@ class _Turns:
     def _opaque(self, part: OpaquePart, side: _Side) -> Iterator[_Said]:
         if part.provider == self._provider:
             yield _Said(side, part.data)
-
-
-def _arguments(part: ToolCallPart) -> JSONObject:
-    """The arguments of a call as the wire takes them: an object in any case."""
-    if part.custom:
-        return {"input": part.raw}
-    arguments = part.arguments
-    if arguments is None:
-        arguments = loads_object(part.raw) if part.raw.strip() else {}
-    return {_INVALID: part.raw} if arguments is None else arguments
 
 
 def _outcome(part: ToolResultPart) -> JSONObject:

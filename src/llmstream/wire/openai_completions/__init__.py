@@ -57,7 +57,7 @@ class CompletionsCodec:
             UnsupportedError: when the wire cannot say an option, a part or a tool.
             ConfigError: when there is no text to send.
         """
-        return encode_request(request)
+        return encode_request(request, self.provider)
 
     def framer(self, head: ResponseHead, /, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> Stage[bytes, Frame]:
         """Return a fresh framer: server-sent events, or a whole body.
