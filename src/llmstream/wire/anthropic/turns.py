@@ -37,7 +37,7 @@ from llmstream.wire.shapes import arguments_of
 
 _Side: TypeAlias = Literal["user", "assistant"]
 
-_IDS: Final = IdShape("[a-zA-Z0-9_-]+")
+IDS: Final = IdShape("[a-zA-Z0-9_-]+")
 _NOT_CACHEABLE: Final = frozenset({"thinking", "redacted_thinking"})
 
 
@@ -143,7 +143,7 @@ class _Turns:
         self._provider = provider
         calls = (part for message in messages for part in message.parts if isinstance(part, ToolCallPart))
         self._calls = {call.id: _own(call, provider) for call in calls}
-        self._ids = CallIds(provider, _IDS)
+        self._ids = CallIds(provider, IDS)
 
     def of(self, message: Message) -> list[_Said]:
         """What a message says, and on which side."""

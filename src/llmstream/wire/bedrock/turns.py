@@ -37,7 +37,7 @@ from llmstream.wire.shapes import arguments_of
 
 _Side: TypeAlias = Literal["user", "assistant"]
 
-_IDS: Final = IdShape("[a-zA-Z0-9_.:-]{1,64}")
+IDS: Final = IdShape("[a-zA-Z0-9_.:-]{1,64}")
 _POINT: Final = "cachePoint"
 
 
@@ -129,7 +129,7 @@ class _Turns:
     def __init__(self, provider: str) -> None:
         self._provider = provider
         self._files = Files()
-        self._ids = CallIds(provider, _IDS)
+        self._ids = CallIds(provider, IDS)
 
     def of(self, message: Message) -> list[_Said]:
         """What a message says, and on which side."""

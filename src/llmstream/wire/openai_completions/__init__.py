@@ -22,6 +22,7 @@ from llmstream.wire.framing.select import select
 from llmstream.wire.http import HttpRequest, ResponseHead
 from llmstream.wire.openai_completions.decode import CompletionsDecoder
 from llmstream.wire.openai_completions.encode import DIALECT, encode_request
+from llmstream.wire.portable import ANY_ID, IdShape
 
 if TYPE_CHECKING:
     from llmstream.wire.openai_completions.server import CompletionsServer
@@ -41,6 +42,11 @@ class CompletionsCodec:
     def name(self) -> str:
         """The dialect's name."""
         return DIALECT
+
+    @property
+    def call_ids(self) -> IdShape:
+        """What ids of calls are taken as they are."""
+        return ANY_ID
 
     @property
     def server(self) -> CompletionsServer:
