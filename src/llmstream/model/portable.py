@@ -115,9 +115,12 @@ class _Probe:
     def refusal(self, message: Message) -> str | None:
         """Why a message of one part is refused."""
         try:
-            self._body(*self._before(message), message)
+            self._codec.encode(Request("m", (*self._before(message), message)))
         except UnsupportedError as error:
             return str(error)
+        except ConfigError as error:
+            # A user's file may yet be opened; of a model's nothing more will be known.
+            return str(error) if message.role == "assistant" else None
         return None
 
     def leaves_out(self, message: Message) -> bool:
@@ -151,18 +154,18 @@ class _Probe:
 def _losses(messages: tuple[Message, ...], codec: Codec) -> Iterator[Loss]:
     probe, ids = _Probe(messages, codec), CallIds(codec.provider, codec.call_ids)
     for number, message in enumerate(messages):
-        if message.cache is not None:
-            why = probe.refusal(Message(message.role, [TextPart("x")], cache=message.cache))
-            if why is not None:
-                yield Loss(number, None, "cache", why)
         elsewhere = _answered_elsewhere(messages[number:], codec.provider)
+        said: list[Part] = []
         for place, part in enumerate(message.parts):
             alone = Message(message.role, [part])
             found = [*_of_part(alone, part, codec.provider, probe, elsewhere=elsewhere)]
             if isinstance(part, ToolCallPart) and not part.server_executed:
                 found += _of_id(part, codec.provider, ids)
+            said += [] if found and found[0][0] in _CHOSEN else [part]
             for what, why in found:
                 yield Loss(number, place, what, why)
+        if (reason := _of_cache(attrs.evolve(message, parts=said), probe)) is not None:
+            yield Loss(number, None, "cache", reason)
 
 
 _Found: TypeAlias = Iterator[tuple[LossKind, str]]
@@ -186,6 +189,14 @@ def _of_part(alone: Message, part: Part, provider: str, probe: _Probe, *, elsewh
         plain = attrs.evolve(part, custom=False, arguments={"input": part.raw}, raw="")
         if probe.alike(alone, assistant(plain)):
             yield "custom call", f"a call of free text, which {provider} gets as an object"
+
+
+def _of_cache(message: Message, probe: _Probe) -> str | None:
+    """Why the mark of a message is refused: by the dialect at all, or on what is left of the message."""
+    if message.cache is None:
+        return None
+    role = "user" if message.role == "tool" else message.role
+    return probe.refusal(Message(role, [TextPart("x")], cache=message.cache)) or probe.refusal(message)
 
 
 def _of_id(part: ToolCallPart, provider: str, ids: CallIds) -> _Found:
@@ -216,9 +227,9 @@ def _may_be_left_out(part: Part) -> bool:
 
 def _origin(part: Part, provider: str) -> str:
     """The other providers whose data a part holds; empty for none."""
-    if isinstance(part, OpaquePart):
-        return part.provider
     names = {*part.provider_metadata}
+    if isinstance(part, OpaquePart):
+        names.add(part.provider)
     if isinstance(part, TextPart):
         names |= {citation.provider for citation in part.citations if citation.data and citation.provider}
     return " and ".join(sorted(names - {provider}))
@@ -282,8 +293,11 @@ class _Rewriting:
     def _message(self, number: int, message: Message) -> Message:
         cache = None if (number, None) in self._losses else message.cache
         parts = [self._part((number, place), part) for place, part in enumerate(message.parts)]
+        if tuple(parts) == message.parts:
+            return attrs.evolve(message, cache=cache)
         bare = message.role == "tool" and not any(isinstance(part, ToolResultPart) for part in parts)
-        return attrs.evolve(message, role="user" if bare else message.role, parts=parts, cache=cache)
+        new = Message("user" if bare else message.role, parts, cache=cache)
+        return new if _of_cache(new, self._probe) is None else attrs.evolve(new, cache=None)
 
     def _part(self, place: Place, part: Part) -> Part:
         match part:

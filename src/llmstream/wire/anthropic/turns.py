@@ -85,7 +85,7 @@ def turns_of(messages: Iterable[Message], provider: str, /) -> list[JSONObject]:
         UnsupportedError: when a message holds what its side cannot say on this wire.
         ConfigError: when an attachment cannot be sent as it is.
     """
-    turns = _Turns(provider, messages)
+    turns = _Turns(provider)
     said = [pair for message in messages if message.role != "system" for pair in turns.of(message)]
     # A turn that is dropped brings its neighbours together.
     kept = [_Said(side, block) for side, blocks in _grouped(said) for block in _without_blanks(blocks)]
@@ -139,10 +139,9 @@ def _unsupported(part: Part, where: str) -> UnsupportedError:
 class _Turns:
     """The blocks of messages; calls are known by their ids, for the results that answer them."""
 
-    def __init__(self, provider: str, messages: Iterable[Message]) -> None:
+    def __init__(self, provider: str) -> None:
         self._provider = provider
-        calls = (part for message in messages for part in message.parts if isinstance(part, ToolCallPart))
-        self._calls = {call.id: _own(call, provider) for call in calls}
+        self._calls: dict[str, JSONObject] = {}
         self._ids = CallIds(provider, IDS)
 
     def of(self, message: Message) -> list[_Said]:
@@ -204,7 +203,7 @@ class _Turns:
                 return
 
     def _call(self, part: ToolCallPart) -> Iterator[_Said]:
-        own = _own(part, self._provider)
+        own = self._calls[part.id] = _own(part, self._provider)
         if part.server_executed and "type" not in own:
             return
         block: JSONObject = {
