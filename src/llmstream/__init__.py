@@ -226,6 +226,9 @@ if TYPE_CHECKING:
     from llmstream.model.connected import ConnectedProvider as ConnectedProvider
     from llmstream.model.conversation import Conversation as Conversation
     from llmstream.model.model import Model as Model
+    from llmstream.model.portable import Loss as Loss
+    from llmstream.model.portable import portability_report as portability_report
+    from llmstream.model.portable import ported as ported
     from llmstream.model.registry import get_model as get_model
     from llmstream.model.registry import get_provider as get_provider
     from llmstream.model.response import Response as Response
@@ -239,6 +242,7 @@ _LAZY = {
     "ConnectedProvider": "model.connected",
     "Conversation": "model.conversation",
     "EventStream": "model.stream",
+    "Loss": "model.portable",
     "Model": "model.model",
     "Provider": "providers._provider",
     "Response": "model.response",
@@ -246,6 +250,8 @@ _LAZY = {
     "get_model": "model.registry",
     "get_provider": "model.registry",
     "hookimpl": "plugins",
+    "portability_report": "model.portable",
+    "ported": "model.portable",
 }
 _ROOMS = {"sync", "testing", "wire"}
 

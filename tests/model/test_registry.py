@@ -392,3 +392,12 @@ def test_a_second_look_costs_little() -> None:
         get_model(name, key="k")
         # A walk over the packages, or over their entry points, is thousands of calls.
         assert calls_of_a_look(name) < 200
+
+
+def test_a_row_is_found_by_the_name_of_a_model_or_of_a_provider() -> None:
+    for name, row in (("mistral/any", "mistral"), ("mistral", "mistral"), ("claude-sonnet-4-6", "anthropic")):
+        found = registry.row_of(name)
+        assert found is not None
+        assert found.name == row
+    with pytest.raises(ConfigError, match="nonsense"):
+        registry.row_of("nonsense/x")

@@ -91,19 +91,6 @@ def plain(part: Part) -> Part:
     return attrs.evolve(part, raw="") if isinstance(part, ToolCallPart) else part
 
 
-def test_what_recorded_clients_sent_back_is_what_is_sent_back(answers: list[Case]) -> None:
-    echoes = 0
-    for case in answers:
-        turns = (case.next_request or {}).get("messages", [])
-        theirs = [turn["content"] for turn in turns if turn["role"] == "assistant"]
-        if theirs:
-            response = reduce(laws.decode_all(CODEC, [case.body], head=case.head).events)
-            request = Request("m", [user("a"), *response.messages(), user("b")])
-            assert loads(CODEC.encode(request).body)["messages"][1]["content"] == theirs[-1], case.name
-            echoes += 1
-    assert echoes >= 3
-
-
 def test_recorded_requests_are_read_and_written_alike(answers: list[Case]) -> None:
     for case in answers:
         if case.request is None or "anthropic_version" in case.request:

@@ -21,6 +21,7 @@ from llmstream.wire.codec import Codec, Ids, ServerHalf
 from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
 from llmstream.wire.framing.whole import WholeFramer
 from llmstream.wire.http import HttpRequest, ResponseHead
+from llmstream.wire.portable import IdShape
 
 _EXCERPT = 200
 
@@ -70,6 +71,11 @@ class DocumentCodec:
     def provider(self) -> str:
         """The provider of that dialect."""
         return self.behind.provider
+
+    @property
+    def call_ids(self) -> IdShape:
+        """What ids of calls that dialect takes."""
+        return self.behind.call_ids
 
     @property
     def server(self) -> ServerHalf:

@@ -91,6 +91,18 @@ def provider(name: str, /) -> Provider | None:
     return _own(name) or plugins.providers().get(name)
 
 
+def row_of(name: str, /) -> Provider | None:
+    """The row that the name of a model or of a provider means; None for a model that a plugin made.
+
+    Raises:
+        ConfigError: when there is no such model.
+    """
+    row = provider(name.partition("/")[0])
+    if row is not None:
+        return row
+    return None if name in plugins.models() else _by_prefix(name)
+
+
 def provider_names() -> tuple[str, ...]:
     """The names of all providers, ours and those of plugins, in order."""
     return tuple(sorted({row.name for row in _own_rows()} | set(plugins.providers())))

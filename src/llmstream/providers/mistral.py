@@ -6,6 +6,7 @@ https://docs.mistral.ai/api/endpoint/chat
 from llmstream.providers._provider import Provider
 from llmstream.wire.embedding import OpenAIEmbedding
 from llmstream.wire.openai_chat import OpenAIChatCodec, Quirks
+from llmstream.wire.portable import IdShape
 
 PROVIDER = Provider(
     name="mistral",
@@ -27,7 +28,7 @@ PROVIDER = Provider(
             # the vendor's reference: base64 alone
             audio_as_text=True,
             # its ids of calls (corpus: mistral/...istral_chat_model_acomplete_async_parallel_function_call-0)
-            short_ids=True,
+            call_ids=IdShape("[A-Za-z0-9]{9}", 9),
         ),
     ),
     base_url="https://api.mistral.ai/v1",

@@ -76,9 +76,9 @@ def decode(
     pieces = (body,) if isinstance(body, bytes) else tuple(body)
     head = ResponseHead(status, headers)
     if wire in {"embeddings", "models"}:
-        return _beside(wire, _row(_USUAL, provider), head, b"".join(pieces))
+        return _beside(wire, row_for(_USUAL, provider), head, b"".join(pieces))
     transport = ScriptedTransport([Answer(pieces, head)])
-    endpoint = Endpoint(_row(wire, provider), "http://127.0.0.1", None, transport)
+    endpoint = Endpoint(row_for(wire, provider), "http://127.0.0.1", None, transport)
     model = sync.Model(ProviderModel("recorded", endpoint))
     return model.prompt("recorded").response().behind
 
@@ -92,7 +92,7 @@ def _beside(wire: str, row: Provider, head: ResponseHead, body: bytes) -> Embedd
     return (row.embedding or OpenAIEmbedding()).read(payload)
 
 
-def _row(wire: str, provider: str | None) -> Provider:
+def row_for(wire: str, provider: str | None) -> Provider:
     """The row that speaks the wire: the provider's own, or the one for its other dialect."""
     names = (provider, f"{provider}-{wire.removeprefix('openai-')}", wire)
     for name in names:

@@ -19,6 +19,7 @@ from llmstream.values.request import Request
 from llmstream.values.response import Response
 from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
 from llmstream.wire.http import HttpRequest, HttpResponse, ResponseHead
+from llmstream.wire.portable import IdShape
 
 Ids: TypeAlias = Callable[[], str]
 
@@ -101,6 +102,11 @@ class Codec(Protocol):
     @property
     def provider(self) -> str:
         """Whose opaque data this codec writes and sends back: the key of provider metadata."""
+        ...
+
+    @property
+    def call_ids(self) -> IdShape:
+        """What ids of calls the wire takes; `encode` makes others fit."""
         ...
 
     @property

@@ -31,6 +31,7 @@ from llmstream.wire.framing.eventstream import encode_message
 from llmstream.wire.framing.select import select
 from llmstream.wire.framing.sse import SSEFramer
 from llmstream.wire.http import HttpRequest, HttpResponse, ResponseHead
+from llmstream.wire.portable import IdShape
 
 _CHUNK: Final = "chunk"
 _STREAM: Final = {"content-type": "application/vnd.amazon.eventstream"}
@@ -147,6 +148,11 @@ class Relayed:
     def provider(self) -> str:
         """Whose opaque data the codec inside writes and sends back."""
         return self.codec.provider
+
+    @property
+    def call_ids(self) -> IdShape:
+        """What ids of calls are taken as they are."""
+        return self.codec.call_ids
 
     @property
     def server(self) -> RelayedServer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, cast
 
 from llmstream.jsontext import JSON, JSONObject, loads_object
+from llmstream.values.content import ToolCallPart
 
 # Where a schema holds values, and where it holds schemas under names of the user's.
 _VALUES: Final = frozenset({"enum", "const", "default", "examples"})
@@ -34,6 +35,11 @@ def _closed_under(key: str, value: JSON) -> JSON:
     if key in _MAPS and isinstance(value, dict):
         return {name: closed(schema) for name, schema in cast("JSONObject", value).items()}
     return closed(value)
+
+
+def arguments_of(call: ToolCallPart, /) -> JSONObject:
+    """The arguments of a call as an object; those of a custom call are its text, under `input`."""
+    return {"input": call.raw} if call.custom else input_of(call.arguments, call.raw)
 
 
 def input_of(arguments: JSONObject | None, raw: str, /) -> JSONObject:

@@ -166,7 +166,8 @@ def test_ids_are_written_in_a_form_that_the_wire_takes() -> None:
     results = [ToolResultPart(call.id, "f", output="r") for call in calls]
     asked, answered = turns(assistant(calls), tool_message(results))
     ids = [block["toolUse"]["toolUseId"] for block in asked["content"]]
-    assert ids == ["t1", "functions.f:0", "_fc_", "_", long[-64:]]
+    assert ids[:2] == ["t1", "functions.f:0"]
+    assert all(len(id) == 24 and id.isalnum() for id in ids[2:])
     assert [block["toolResult"]["toolUseId"] for block in answered["content"]] == ids
 
 

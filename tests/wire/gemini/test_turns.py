@@ -184,3 +184,19 @@ def test_ids_from_elsewhere_are_left_out_where_there_are_none() -> None:
 def test_what_the_wire_has_no_place_for_is_refused(message: Message) -> None:
     with pytest.raises(UnsupportedError, match="gemini"):
         contents(message)
+
+
+def test_a_result_is_of_the_last_call_before_it() -> None:
+    """Two providers may give the same id in one history."""
+    ours = ToolCallPart("call_1", "f", arguments={}, provider_metadata=own(id="x"))
+    theirs = ToolCallPart("call_1", "g", arguments={})
+    asked, answered = contents(assistant(ours), tool_message(ToolResultPart("call_1", "")))
+    first = contents(
+        assistant(ours),
+        tool_message(ToolResultPart("call_1", "")),
+        assistant(theirs),
+        tool_message(ToolResultPart("call_1", "")),
+    )
+    assert first[:2] == [asked, answered]
+    assert answered["parts"][0]["functionResponse"] == {"name": "f", "response": {"result": ""}, "id": "x"}
+    assert first[3]["parts"][0]["functionResponse"]["name"] == "g"

@@ -230,3 +230,9 @@ def test_any_request_is_said_or_refused(request: Request) -> None:
     except UnsupportedError:
         return
     json.loads(http.body)
+
+
+def test_a_result_names_its_call_as_the_wire_does() -> None:
+    call = ToolCallPart("call_1", "f", arguments={}, provider_metadata=own(id="wire"))
+    asked, answered = steps(assistant(call), tool_message(ToolResultPart("call_1", "f", output="r")))
+    assert (asked["id"], answered["call_id"]) == ("wire", "wire")

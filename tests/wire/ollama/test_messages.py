@@ -108,14 +108,21 @@ def test_files_of_results_and_what_stands_beside_results_go_in():
         user(Attachment(data=b"x")),
         user(called()),
         system(ReasoningPart("x")),
-        assistant(ToolCallPart("c1", "f", raw="x", custom=True)),
-        assistant(ToolCallPart("c1", "f", raw='{"a', error="cut")),
         user("x", cache="5m"),
     ],
 )
 def test_what_the_wire_has_no_place_for_is_refused(message: Message):
     with pytest.raises(UnsupportedError, match="ollama"):
         written(message)
+
+
+def test_arguments_are_objects_in_any_case():
+    calls = [
+        ToolCallPart("c1", "f", raw="x", custom=True),
+        ToolCallPart("c2", "f", raw='{"a', error="cut"),
+    ]
+    sent = written(assistant(calls))[0]["tool_calls"]
+    assert [call["function"]["arguments"] for call in sent] == [{"input": "x"}, {"INVALID_JSON": '{"a'}]
 
 
 def test_a_path_must_have_been_opened():

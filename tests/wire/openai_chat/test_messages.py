@@ -20,6 +20,9 @@ from llmstream import (
 )
 from llmstream.wire.openai_chat import Quirks
 from llmstream.wire.openai_chat._messages import History
+from llmstream.wire.portable import IdShape
+
+SHORT = IdShape("[A-Za-z0-9]{9}", 9)
 
 PNG = Attachment("image/png", data=b"hi")
 URL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
@@ -183,12 +186,12 @@ def test_ids_of_the_wires_own_go_back():
 
 def test_ids_are_brought_into_shape_the_same_way_each_time():
     call, result = ToolCallPart("toolu_01", "f"), ToolResultPart("toolu_01", "f")
-    turn, answer = written(assistant(call), tool_message(result), short_ids=True)
+    turn, answer = written(assistant(call), tool_message(result), call_ids=SHORT)
     assert turn["tool_calls"][0]["id"] == answer["tool_call_id"]
     assert len(answer["tool_call_id"]) == 9
     assert answer["tool_call_id"].isalnum()
-    assert written(tool_message(result), short_ids=True)[0]["tool_call_id"] == answer["tool_call_id"]
-    assert said(ToolCallPart("QAw0JBXkB", "f"), short_ids=True)["tool_calls"][0]["id"] == "QAw0JBXkB"
+    assert written(tool_message(result), call_ids=SHORT)[0]["tool_call_id"] == answer["tool_call_id"]
+    assert said(ToolCallPart("QAw0JBXkB", "f"), call_ids=SHORT)["tool_calls"][0]["id"] == "QAw0JBXkB"
 
 
 def thought(text: str, **entry) -> ReasoningPart:

@@ -94,10 +94,10 @@ def result(output="ok", **fields) -> ToolResultPart:
     ],
 )
 def test_each_kind_of_call_is_answered_in_its_form(part: ToolResultPart, call: dict | None, item: dict):
-    assert result_item(part, call) == item
+    assert result_item(part, call, "c") == item
 
 
 @pytest.mark.parametrize("type", ["computer_call", "tool_search_call"])
 def test_some_take_no_text(type: str):
     with pytest.raises(UnsupportedError, match="openai-responses"):
-        result_item(result(), {"type": type})
+        result_item(result(), {"type": type}, "c")

@@ -17,10 +17,12 @@ from llmstream.wire.anthropic.decode import Decoder
 from llmstream.wire.anthropic.encode import encode
 from llmstream.wire.anthropic.error import error_of
 from llmstream.wire.anthropic.quirks import Quirks as Quirks
+from llmstream.wire.anthropic.turns import IDS
 from llmstream.wire.codec import Ids
 from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
 from llmstream.wire.framing.select import select
 from llmstream.wire.http import HttpRequest, ResponseHead
+from llmstream.wire.portable import IdShape
 
 if TYPE_CHECKING:
     from llmstream.wire.anthropic.server import AnthropicServer
@@ -37,6 +39,11 @@ class AnthropicCodec:
     def name(self) -> str:
         """The dialect."""
         return "anthropic"
+
+    @property
+    def call_ids(self) -> IdShape:
+        """What ids of calls are taken as they are."""
+        return IDS
 
     @property
     def server(self) -> AnthropicServer:

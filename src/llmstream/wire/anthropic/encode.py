@@ -23,6 +23,7 @@ from llmstream.values.request import AnyTool, Options, OutputSchema, Request, Se
 from llmstream.wire.anthropic.quirks import Quirks
 from llmstream.wire.anthropic.turns import cache_control, system_of, turns_of
 from llmstream.wire.http import HttpRequest
+from llmstream.wire.portable import set_aside
 from llmstream.wire.shapes import closed
 
 VERSION: Final = "2023-06-01"
@@ -68,9 +69,10 @@ def encode(request: Request, provider: str, quirks: Quirks, /) -> HttpRequest:
     options = request.options
     body: JSONObject = {"model": request.model} if "{model}" not in quirks.path else {}
     body["max_tokens"] = _max_tokens(options)
-    if system := system_of(request.messages, provider):
+    messages = set_aside(request.messages, provider)
+    if system := system_of(messages, provider):
         body["system"] = system
-    body["messages"] = turns_of(request.messages, provider)
+    body["messages"] = turns_of(messages, provider)
     if not body["messages"]:
         raise ConfigError("expected a message of the user's to send, got none that says anything")
     body |= _tools(request) | _output(options, request.schema) | _sampling(options)

@@ -15,7 +15,6 @@ https://platform.claude.com/docs/en/build-with-claude/working-with-messages
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias, assert_never
 
@@ -33,11 +32,12 @@ from llmstream.values.content import (
 )
 from llmstream.values.messages import CacheTime, Message
 from llmstream.wire.anthropic.files import file_block
-from llmstream.wire.shapes import input_of
+from llmstream.wire.portable import CallIds, IdShape
+from llmstream.wire.shapes import arguments_of
 
 _Side: TypeAlias = Literal["user", "assistant"]
 
-_ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
+IDS: Final = IdShape("[a-zA-Z0-9_-]+")
 _NOT_CACHEABLE: Final = frozenset({"thinking", "redacted_thinking"})
 
 
@@ -85,7 +85,7 @@ def turns_of(messages: Iterable[Message], provider: str, /) -> list[JSONObject]:
         UnsupportedError: when a message holds what its side cannot say on this wire.
         ConfigError: when an attachment cannot be sent as it is.
     """
-    turns = _Turns(provider, messages)
+    turns = _Turns(provider)
     said = [pair for message in messages if message.role != "system" for pair in turns.of(message)]
     # A turn that is dropped brings its neighbours together.
     kept = [_Said(side, block) for side, blocks in _grouped(said) for block in _without_blanks(blocks)]
@@ -139,10 +139,10 @@ def _unsupported(part: Part, where: str) -> UnsupportedError:
 class _Turns:
     """The blocks of messages; calls are known by their ids, for the results that answer them."""
 
-    def __init__(self, provider: str, messages: Iterable[Message]) -> None:
+    def __init__(self, provider: str) -> None:
         self._provider = provider
-        calls = (part for message in messages for part in message.parts if isinstance(part, ToolCallPart))
-        self._calls = {call.id: _own(call, provider) for call in calls}
+        self._calls: dict[str, JSONObject] = {}
+        self._ids = CallIds(provider, IDS)
 
     def of(self, message: Message) -> list[_Said]:
         """What a message says, and on which side."""
@@ -203,24 +203,16 @@ class _Turns:
                 return
 
     def _call(self, part: ToolCallPart) -> Iterator[_Said]:
-        own = _own(part, self._provider)
+        own = self._calls[part.id] = _own(part, self._provider)
         if part.server_executed and "type" not in own:
             return
         block: JSONObject = {
             "type": "tool_use",
-            "id": self._wire_id(part.id),
+            "id": self._ids.call(part),
             "name": part.name,
-            "input": {"input": part.raw} if part.custom else input_of(part.arguments, part.raw),
+            "input": arguments_of(part),
         }
         yield _Said("assistant", {**block, **own})
-
-    def _wire_id(self, id: str) -> str:
-        given: JSON = self._calls.get(id, {}).get("id")
-        if isinstance(given, str):
-            return given
-        if _ID.fullmatch(id):
-            return id
-        return "".join(char if _ID.fullmatch(char) else f"_{ord(char):x}_" for char in id) or "_"
 
     def _result(self, part: ToolResultPart) -> Iterator[_Said]:
         own = _own(part, self._provider)
@@ -228,7 +220,7 @@ class _Turns:
             if "type" in own:
                 yield _Said("assistant", {"tool_use_id": part.tool_call_id, "content": part.output, **own})
             return
-        block: JSONObject = {"type": "tool_result", "tool_use_id": self._wire_id(part.tool_call_id)}
+        block: JSONObject = {"type": "tool_result", "tool_use_id": self._ids.result(part.tool_call_id)}
         # A tool of a set is answered in the name of its set.
         if toolset := self._calls.get(part.tool_call_id, {}).get("toolset_name"):
             block["toolset_name"] = toolset

@@ -15,11 +15,13 @@ from llmstream.values.events import Event
 from llmstream.values.request import Request
 from llmstream.wire.bedrock.decode import Decoder
 from llmstream.wire.bedrock.encode import encode
+from llmstream.wire.bedrock.turns import IDS
 from llmstream.wire.codec import Ids
 from llmstream.wire.failures import http_failure
 from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
 from llmstream.wire.framing.select import select
 from llmstream.wire.http import HttpRequest, ResponseHead
+from llmstream.wire.portable import IdShape
 
 if TYPE_CHECKING:
     from llmstream.wire.bedrock.server import BedrockServer
@@ -35,6 +37,11 @@ class BedrockCodec:
     def name(self) -> str:
         """The dialect."""
         return "bedrock"
+
+    @property
+    def call_ids(self) -> IdShape:
+        """What ids of calls are taken as they are."""
+        return IDS
 
     @property
     def server(self) -> BedrockServer:

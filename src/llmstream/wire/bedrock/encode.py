@@ -19,6 +19,7 @@ from llmstream.jsontext import JSONObject, dump_bytes, dumps, merged
 from llmstream.values.request import AnyTool, Options, OutputSchema, Request, ServerSideTool, ToolChoice
 from llmstream.wire.bedrock.turns import cache_point, system_of, turns_of
 from llmstream.wire.http import HttpRequest
+from llmstream.wire.portable import set_aside
 from llmstream.wire.shapes import closed
 
 PREFIX: Final = "/model/"
@@ -54,10 +55,11 @@ def encode(request: Request, provider: str, /) -> HttpRequest:
     """
     options = request.options
     _refuse(options)
-    body: JSONObject = {"messages": turns_of(request.messages, provider)}
+    messages = set_aside(request.messages, provider)
+    body: JSONObject = {"messages": turns_of(messages, provider)}
     if not body["messages"]:
         raise ConfigError("expected a message of the user's to send, got none that says anything")
-    if system := system_of(request.messages, provider):
+    if system := system_of(messages, provider):
         body["system"] = system
     if inference := _inference(options):
         body["inferenceConfig"] = inference

@@ -15,12 +15,11 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias, assert_never
 
 from llmstream.errors import UnsupportedError
-from llmstream.jsontext import JSON, JSONObject
+from llmstream.jsontext import JSONObject
 from llmstream.values.content import (
     AttachmentPart,
     OpaquePart,
@@ -33,12 +32,12 @@ from llmstream.values.content import (
 from llmstream.values.messages import CacheTime, Message
 from llmstream.wire.bedrock.blocks import own, result_content
 from llmstream.wire.bedrock.files import Files
-from llmstream.wire.shapes import input_of
+from llmstream.wire.portable import CallIds, IdShape
+from llmstream.wire.shapes import arguments_of
 
 _Side: TypeAlias = Literal["user", "assistant"]
 
-_ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
-_MAX_ID_CHARS: Final = 64
+IDS: Final = IdShape("[a-zA-Z0-9_.:-]{1,64}")
 _POINT: Final = "cachePoint"
 
 
@@ -88,7 +87,7 @@ def turns_of(messages: Iterable[Message], provider: str, /) -> list[JSONObject]:
         UnsupportedError: when a message holds what its side cannot say on this wire.
         ConfigError: when an attachment cannot be sent as it is.
     """
-    turns = _Turns(provider, messages)
+    turns = _Turns(provider)
     said = [pair for message in messages if message.role != "system" for pair in turns.of(message)]
     return [{"role": side, "content": _results_first(blocks)} for side, blocks in _grouped(said)]
 
@@ -127,11 +126,10 @@ def _unsupported(part: Part, where: str) -> UnsupportedError:
 class _Turns:
     """The blocks of messages; calls are known by their ids, for the results that answer them."""
 
-    def __init__(self, provider: str, messages: Iterable[Message]) -> None:
+    def __init__(self, provider: str) -> None:
         self._provider = provider
         self._files = Files()
-        calls = (part for message in messages for part in message.parts if isinstance(part, ToolCallPart))
-        self._calls = {call.id: own(call, provider) for call in calls}
+        self._ids = CallIds(provider, IDS)
 
     def of(self, message: Message) -> list[_Said]:
         """What a message says, and on which side."""
@@ -194,29 +192,19 @@ class _Turns:
 
     def _call(self, part: ToolCallPart) -> Iterator[_Said]:
         extra = own(part, self._provider)
-        given = extra.pop("id", None)
+        extra.pop("id", None)
         if part.server_executed and "type" not in extra:
             return
         block: JSONObject = {
-            "toolUseId": given if isinstance(given, str) else self._wire_id(part.id),
+            "toolUseId": self._ids.call(part),
             "name": part.name,
-            "input": {"input": part.raw} if part.custom else input_of(part.arguments, part.raw),
+            "input": arguments_of(part),
         }
         yield _Said("assistant", {"toolUse": block | extra})
 
-    def _wire_id(self, id: str) -> str:
-        given: JSON = self._calls.get(id, {}).get("id")
-        if isinstance(given, str):
-            return given
-        if _ID.fullmatch(id):
-            return id
-        written = "".join(char if _ID.fullmatch(char) else f"_{ord(char):x}_" for char in id)
-        # The end of an id is what tells it from others of its kind.
-        return written[-_MAX_ID_CHARS:] or "_"
-
     def _result(self, part: ToolResultPart) -> Iterator[_Said]:
         extra = own(part, self._provider)
-        block: JSONObject = {"toolUseId": self._wire_id(part.tool_call_id), "content": self._content(part)}
+        block: JSONObject = {"toolUseId": self._ids.result(part.tool_call_id), "content": self._content(part)}
         if part.server_executed:
             if "type" in extra:
                 yield _Said("assistant", {"toolResult": block | extra})

@@ -21,6 +21,7 @@ from llmstream.wire.gemini.decode import Decoder
 from llmstream.wire.gemini.encode import encode
 from llmstream.wire.gemini.quirks import Quirks as Quirks
 from llmstream.wire.http import HttpRequest, ResponseHead
+from llmstream.wire.portable import ANY_ID, IdShape
 
 if TYPE_CHECKING:
     from llmstream.wire.gemini.server import GeminiServer
@@ -37,6 +38,11 @@ class GeminiCodec:
     def name(self) -> str:
         """The dialect."""
         return "gemini"
+
+    @property
+    def call_ids(self) -> IdShape:
+        """What ids of calls are taken as they are."""
+        return ANY_ID
 
     @property
     def server(self) -> GeminiServer:

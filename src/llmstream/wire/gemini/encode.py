@@ -21,6 +21,7 @@ from llmstream.values.request import AnyTool, Effort, Options, OutputSchema, Req
 from llmstream.wire.gemini.quirks import Quirks
 from llmstream.wire.gemini.turns import cannot, contents_of, system_of
 from llmstream.wire.http import HttpRequest
+from llmstream.wire.portable import set_aside
 
 METHOD: Final = ":streamGenerateContent"
 
@@ -67,10 +68,11 @@ def encode(request: Request, provider: str, quirks: Quirks, /) -> HttpRequest:
     """
     options = request.options
     _refuse(options)
-    body: JSONObject = {"contents": contents_of(request.messages, provider, quirks)}
+    messages = set_aside(request.messages, provider)
+    body: JSONObject = {"contents": contents_of(messages, provider, quirks)}
     if not body["contents"]:
         raise ConfigError("expected a message of the user's to send, got none that says anything")
-    if system := system_of(request.messages):
+    if system := system_of(messages):
         body["systemInstruction"] = {"parts": system}
     body |= _tools(request)
     if config := _config(request):

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias, assert_never
 
 from llmstream.errors import UnsupportedError
-from llmstream.jsontext import JSON, JSONObject, as_object, loads_object
+from llmstream.jsontext import JSON, JSONObject, as_object
 from llmstream.values.content import (
     Attachment,
     AttachmentPart,
@@ -43,10 +43,10 @@ from llmstream.wire.gemini.parts import (
     beside_of,
 )
 from llmstream.wire.gemini.quirks import Quirks
+from llmstream.wire.shapes import arguments_of
 
 SIGNATURE: Final = "thoughtSignature"
 FOREIGN_SIGNATURE: Final = "skip_thought_signature_validator"
-_INVALID: Final = "INVALID_JSON"
 
 _Side: TypeAlias = Literal["user", "model"]
 
@@ -87,8 +87,7 @@ def contents_of(messages: Iterable[Message], provider: str, quirks: Quirks, /) -
         UnsupportedError: when a message holds what its side cannot say on this wire.
         ConfigError: when an attachment cannot be sent as it is.
     """
-    messages = tuple(messages)
-    turns = _Turns(provider, quirks, messages)
+    turns = _Turns(provider, quirks)
     grouped: list[tuple[_Side, list[_Said]]] = []
     for message in messages:
         for said in turns.of(message):
@@ -107,11 +106,12 @@ def _in_order(said: list[_Said]) -> list[JSONObject]:
 class _Turns:
     """The parts of messages; calls are known by their ids, for the results that answer them."""
 
-    def __init__(self, provider: str, quirks: Quirks, messages: Iterable[Message]) -> None:
+    def __init__(self, provider: str, quirks: Quirks) -> None:
         self._provider = provider
         self._quirks = quirks
-        calls = (part for message in messages for part in message.parts if isinstance(part, ToolCallPart))
-        self._calls = {call.id: (number, call) for number, call in enumerate(calls)}
+        # A result is of the last call before it: two providers may give the same id.
+        self._calls: dict[str, tuple[int, ToolCallPart]] = {}
+        self._count = 0
 
     def of(self, message: Message) -> list[_Said]:
         """What a message says, and on which side; nothing of a system message."""
@@ -178,8 +178,10 @@ class _Turns:
                 assert_never(part)
 
     def _call(self, part: ToolCallPart) -> Iterator[_Said]:
+        self._calls[part.id] = self._count, part
+        self._count += 1
         if not part.server_executed:
-            call: JSONObject = {"name": part.name, "args": _arguments(part)}
+            call: JSONObject = {"name": part.name, "args": arguments_of(part)}
             yield _Said("model", self._data(part, CALL, {**call, **self._id(part.id)}))
             return
         match self._own(part).get("type"):
@@ -224,7 +226,7 @@ class _Turns:
                 return
 
     def _response(self, part: ToolResultPart) -> _Said:
-        number, call = self._calls.get(part.tool_call_id, (len(self._calls), None))
+        number, call = self._calls.get(part.tool_call_id, (self._count, None))
         named = self._id(part.tool_call_id)
         name = part.name or (call.name if call else "")
         record: JSONObject = {"name": name, "response": _outcome(part), **named}
@@ -235,16 +237,6 @@ class _Turns:
     def _opaque(self, part: OpaquePart, side: _Side) -> Iterator[_Said]:
         if part.provider == self._provider:
             yield _Said(side, part.data)
-
-
-def _arguments(part: ToolCallPart) -> JSONObject:
-    """The arguments of a call as the wire takes them: an object in any case."""
-    if part.custom:
-        return {"input": part.raw}
-    arguments = part.arguments
-    if arguments is None:
-        arguments = loads_object(part.raw) if part.raw.strip() else {}
-    return {_INVALID: part.raw} if arguments is None else arguments
 
 
 def _outcome(part: ToolResultPart) -> JSONObject:

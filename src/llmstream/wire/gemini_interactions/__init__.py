@@ -19,6 +19,7 @@ from llmstream.wire.gemini_interactions.decode import Decoder
 from llmstream.wire.gemini_interactions.encode import encode
 from llmstream.wire.gemini_interactions.server import InteractionsServer
 from llmstream.wire.http import HttpRequest, ResponseHead
+from llmstream.wire.portable import ANY_ID, IdShape
 
 
 @attrs.frozen
@@ -31,6 +32,11 @@ class InteractionsCodec:
     def name(self) -> str:
         """The dialect."""
         return "gemini-interactions"
+
+    @property
+    def call_ids(self) -> IdShape:
+        """What ids of calls are taken as they are."""
+        return ANY_ID
 
     @property
     def server(self) -> InteractionsServer:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, assert_never
 
 from llmstream.errors import ConfigError, UnsupportedError
-from llmstream.jsontext import JSON, JSONObject, as_object, dump_bytes, loads_object, merged
+from llmstream.jsontext import JSON, JSONObject, as_object, dump_bytes, merged
 from llmstream.values.content import (
     Attachment,
     AttachmentPart,
@@ -28,6 +28,8 @@ from llmstream.values.request import AnyTool, Options, Request, Tool, ToolChoice
 from llmstream.wire.dataurl import b64
 from llmstream.wire.gemini_interactions.steps import FUNCTION, without
 from llmstream.wire.http import HttpRequest
+from llmstream.wire.portable import CallIds, set_aside
+from llmstream.wire.shapes import arguments_of
 
 PATH: Final = "/v1beta/interactions"
 
@@ -53,7 +55,6 @@ _UNSUPPORTED: Final = (
     "metadata",
 )
 _LEVELS: Final = {"minimal": "minimal", "low": "low", "medium": "medium"}
-_INVALID: Final = "INVALID_JSON"
 
 
 def encode(request: Request, provider: str, /) -> HttpRequest:
@@ -65,11 +66,12 @@ def encode(request: Request, provider: str, /) -> HttpRequest:
     """
     options = request.options
     _refuse(options)
-    steps = [step for message in request.messages for step in _steps(message, provider)]
+    messages, ids = set_aside(request.messages, provider), CallIds(provider)
+    steps = [step for message in messages for step in _steps(message, provider, ids)]
     if not steps:
         raise ConfigError("expected a message of the user's to send, got none that says anything")
     body: JSONObject = {"model": request.model, "input": steps, "stream": True}
-    if system := "\n\n".join(m.text() for m in request.messages if m.role == "system" and m.text()):
+    if system := "\n\n".join(m.text() for m in messages if m.role == "system" and m.text()):
         body["system_instruction"] = system
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
@@ -140,7 +142,7 @@ def _tool(tool: AnyTool) -> JSONObject:
     return {**record, "parameters": tool.parameters}
 
 
-def _steps(message: Message, provider: str) -> Iterator[JSONObject]:
+def _steps(message: Message, provider: str, ids: CallIds) -> Iterator[JSONObject]:
     """The steps of a message; what came from another provider and has no meaning here is left out."""
     if message.cache is not None:
         raise cannot("a cache mark on a message")
@@ -157,7 +159,7 @@ def _steps(message: Message, provider: str) -> Iterator[JSONObject]:
             case AttachmentPart(attachment=attachment):
                 content.append(_file(attachment))
             case _:
-                steps = list(_own_step(part, provider))
+                steps = list(_own_step(part, provider, ids))
                 if steps and content:
                     yield {"type": side, "content": content}
                     content = []
@@ -166,7 +168,7 @@ def _steps(message: Message, provider: str) -> Iterator[JSONObject]:
         yield {"type": side, "content": content}
 
 
-def _own_step(part: Part, provider: str) -> Iterator[JSONObject]:
+def _own_step(part: Part, provider: str, ids: CallIds) -> Iterator[JSONObject]:
     own = dict(as_object(part.provider_metadata.get(provider)))
     type = own.pop("type", "")
     match part:
@@ -175,17 +177,22 @@ def _own_step(part: Part, provider: str) -> Iterator[JSONObject]:
                 summary = {"summary": [{"type": "text", "text": text}]} if text else {}
                 yield {"type": "thought", **summary, **own}
         case ToolCallPart(server_executed=False):
-            call = {"type": FUNCTION, "id": part.id, "name": part.name, "arguments": _arguments(part)}
+            call = {
+                "type": FUNCTION,
+                "id": ids.call(part),
+                "name": part.name,
+                "arguments": arguments_of(part),
+            }
             yield without({**call, **own}, frozenset())
         case ToolCallPart():
             if type:
-                call = {"type": type, "id": part.id, "arguments": part.arguments or {}}
+                call = {"type": type, "id": ids.call(part), "arguments": part.arguments or {}}
                 yield without({**call, **own}, frozenset())
         case ToolResultPart(server_executed=True):
             if type:
                 yield {"type": type, "call_id": part.tool_call_id, "result": part.output, **own}
         case ToolResultPart():
-            yield {**_result(part), **own}
+            yield {**_result(part, ids.result(part.tool_call_id)), **own}
         case OpaquePart():
             if part.provider == provider:
                 yield part.data
@@ -195,20 +202,11 @@ def _own_step(part: Part, provider: str) -> Iterator[JSONObject]:
             assert_never(part)
 
 
-def _arguments(part: ToolCallPart) -> JSONObject:
-    if part.custom:
-        return {"input": part.raw}
-    arguments = part.arguments
-    if arguments is None:
-        arguments = loads_object(part.raw) if part.raw.strip() else {}
-    return {_INVALID: part.raw} if arguments is None else arguments
-
-
-def _result(part: ToolResultPart) -> JSONObject:
+def _result(part: ToolResultPart, call_id: str) -> JSONObject:
     output: JSON = part.output
     if part.error is not None and output in ("", None):
         output = part.error
-    record: JSONObject = {"type": "function_result", "call_id": part.tool_call_id, "name": part.name}
+    record: JSONObject = {"type": "function_result", "call_id": call_id, "name": part.name}
     if part.attachments:
         said = [{"type": "text", "text": output}] if isinstance(output, str) and output else []
         output = [*said, *_files(part.attachments)]

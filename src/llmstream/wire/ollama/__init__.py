@@ -24,6 +24,7 @@ from llmstream.wire.http import HttpRequest, ResponseHead
 from llmstream.wire.ollama._names import DIALECT
 from llmstream.wire.ollama.decode import OllamaDecoder
 from llmstream.wire.ollama.encode import encode_request
+from llmstream.wire.portable import ANY_ID, IdShape
 
 if TYPE_CHECKING:
     from llmstream.wire.ollama.server import OllamaServer
@@ -46,6 +47,11 @@ class OllamaCodec:
     def name(self) -> str:
         """The dialect's name."""
         return DIALECT
+
+    @property
+    def call_ids(self) -> IdShape:
+        """What ids of calls are taken as they are."""
+        return ANY_ID
 
     @property
     def server(self) -> OllamaServer:

@@ -2,7 +2,8 @@
 
 A message has one text, one thinking, and lists of images and calls: their order among each other is not
 said. Reasoning and ids of other providers' own are left out, as are calls that a provider ran itself and
-their results: the wire has no place for them. Arguments go back as the object that they are.
+their results: the wire has no place for them. Arguments go back as the object that they are; a custom call
+has its text under `input`, and a call whose text is no JSON object has it under INVALID_JSON.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from llmstream.values.content import (
 from llmstream.values.messages import Message
 from llmstream.wire.dataurl import b64
 from llmstream.wire.ollama._names import WIRE_ID, cannot
+from llmstream.wire.portable import CallIds
+from llmstream.wire.shapes import arguments_of
 
 
 class History:
@@ -31,8 +34,9 @@ class History:
     def __init__(self, provider: str) -> None:
         self._provider = provider
         self._written: list[JSONObject] = []
-        # What calls were called: results name the tool, and the id that the wire knows the call by.
-        self._calls: dict[str, tuple[str, str]] = {}
+        self._ids = CallIds(provider, given=WIRE_ID)
+        # What calls were called: results name the tool.
+        self._names: dict[str, str] = {}
 
     def add(self, message: Message) -> None:
         """Write one message."""
@@ -61,7 +65,6 @@ class History:
             self._written.append(_said("user", rest))
 
     def _result(self, part: ToolResultPart) -> None:
-        name, wire_id = self._calls.get(part.tool_call_id, (part.name, part.tool_call_id))
         output = part.output if isinstance(part.output, str) else dumps(part.output)
         if part.error is not None:
             # The wire has no mark for a failure; the model reads it.
@@ -69,8 +72,8 @@ class History:
         record: JSONObject = {"role": "tool", "content": output}
         if images := [_image(file) for file in part.attachments]:
             record["images"] = images
-        record |= {"tool_name": part.name or name, "tool_call_id": wire_id}
-        self._written.append(record)
+        record["tool_name"] = part.name or self._names.get(part.tool_call_id, "")
+        self._written.append({**record, "tool_call_id": self._ids.result(part.tool_call_id)})
 
     def _assistant(self, parts: Iterable[Part]) -> None:
         turn: list[Part] = []
@@ -100,14 +103,8 @@ class History:
         return not part.provider_metadata or self._provider in part.provider_metadata
 
     def _call(self, part: ToolCallPart) -> JSONObject:
-        if part.custom:
-            raise cannot(f"the custom call {part.id!r}: arguments are objects")
-        if part.arguments is None:
-            raise cannot(f"the call {part.id!r}, whose arguments are no JSON object")
-        given = part.provider_metadata.get(self._provider, {}).get(WIRE_ID)
-        wire_id = given if isinstance(given, str) else part.id
-        self._calls[part.id] = part.name, wire_id
-        return {"id": wire_id, "function": {"name": part.name, "arguments": part.arguments}}
+        self._names[part.id] = part.name
+        return {"id": self._ids.call(part), "function": {"name": part.name, "arguments": arguments_of(part)}}
 
 
 def _said(role: str, parts: Iterable[Part]) -> JSONObject:

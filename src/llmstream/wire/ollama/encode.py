@@ -18,6 +18,7 @@ from llmstream.values.request import AnyTool, Effort, Options, Request, ServerSi
 from llmstream.wire.http import HttpRequest
 from llmstream.wire.ollama._messages import History
 from llmstream.wire.ollama._names import PATH, cannot
+from llmstream.wire.portable import set_aside
 
 # Options whose value is sent as it is, under the wire's name.
 PLAIN: Final = {
@@ -61,7 +62,7 @@ def encode_request(request: Request, provider: str) -> HttpRequest:
     options = request.options
     _refuse(options)
     history = History(provider)
-    for message in request.messages:
+    for message in set_aside(request.messages, provider):
         history.add(message)
     body: JSONObject = {"model": request.model, "messages": history.finish(), "stream": True}
     if tools := _tools(request):

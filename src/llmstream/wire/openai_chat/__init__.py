@@ -22,6 +22,7 @@ from llmstream.wire.openai_chat._names import DIALECT
 from llmstream.wire.openai_chat.decode import ChatDecoder
 from llmstream.wire.openai_chat.encode import encode_request
 from llmstream.wire.openai_chat.quirks import Quirks as Quirks
+from llmstream.wire.portable import IdShape
 
 if TYPE_CHECKING:
     from llmstream.wire.openai_chat.server import OpenAIChatServer
@@ -42,6 +43,11 @@ class OpenAIChatCodec:
     def name(self) -> str:
         """The dialect's name."""
         return DIALECT
+
+    @property
+    def call_ids(self) -> IdShape:
+        """What ids of calls are taken as they are."""
+        return self.quirks.call_ids
 
     @property
     def server(self) -> OpenAIChatServer:

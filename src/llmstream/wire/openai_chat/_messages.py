@@ -9,8 +9,6 @@ tool messages hold text alone.
 
 from __future__ import annotations
 
-import re
-from hashlib import sha256
 from typing import cast
 
 from llmstream.errors import ConfigError
@@ -31,9 +29,7 @@ from llmstream.wire.openai_chat._names import DETAIL, EXTRA, THINKING, WIRE_ID, 
 from llmstream.wire.openai_chat._parts import spoken_field
 from llmstream.wire.openai_chat._records import AUDIO_FORMATS
 from llmstream.wire.openai_chat.quirks import Quirks
-
-_SHORT_ID = re.compile(r"[A-Za-z0-9]{9}")
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+from llmstream.wire.portable import CallIds
 
 
 def cache_mark(cache: CacheTime, quirks: Quirks, what: str) -> JSONObject:
@@ -54,8 +50,7 @@ class History:
         self._provider = provider
         self._quirks = quirks
         self._written: list[JSONObject] = []
-        # Our ids of calls, and those that the wire knows them by.
-        self._wire_ids: dict[str, str] = {}
+        self._ids = CallIds(provider, quirks.call_ids, given=WIRE_ID)
         # Files that tools gave: they wait until the last result of the turn is written.
         self._files: list[JSONObject] = []
 
@@ -159,7 +154,7 @@ class History:
                     raise cannot(f"{_named(part)} in a tool message")
 
     def _result(self, part: ToolResultPart) -> None:
-        wire_id = self._wire_ids.get(part.tool_call_id) or self._shaped(part.tool_call_id)
+        wire_id = self._ids.result(part.tool_call_id)
         output = part.output if isinstance(part.output, str) else dumps(part.output)
         if part.error is not None:
             # The wire has no mark for a failure; the model reads it.
@@ -191,9 +186,7 @@ class History:
 
     def _call(self, part: ToolCallPart) -> JSONObject:
         own = part.provider_metadata.get(self._provider, {})
-        given = own.get(WIRE_ID)
-        wire_id = self._shaped(given if isinstance(given, str) else part.id)
-        self._wire_ids[part.id] = wire_id
+        wire_id = self._ids.call(part)
         if part.custom:
             record: JSONObject = {
                 "id": wire_id,
@@ -206,17 +199,6 @@ class History:
         if EXTRA in own:
             record[EXTRA] = own[EXTRA]
         return record
-
-    def _shaped(self, name: str) -> str:
-        """An id in the shape that the provider takes; the same for the same id."""
-        if not self._quirks.short_ids or _SHORT_ID.fullmatch(name):
-            return name
-        number = int.from_bytes(sha256(name.encode()).digest())
-        digits: list[str] = []
-        for _ in range(9):
-            number, digit = divmod(number, len(_DIGITS))
-            digits.append(_DIGITS[digit])
-        return "".join(digits)
 
 
 class _Turn:

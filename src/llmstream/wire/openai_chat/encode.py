@@ -12,6 +12,7 @@ from llmstream.wire.http import HttpRequest
 from llmstream.wire.openai_chat._messages import History, cache_mark
 from llmstream.wire.openai_chat._names import PATH, cannot
 from llmstream.wire.openai_chat.quirks import Quirks
+from llmstream.wire.portable import set_aside
 
 # Options whose value is sent as it is, under the wire's name.
 PLAIN = {
@@ -40,7 +41,7 @@ def encode_request(request: Request, provider: str, quirks: Quirks) -> HttpReque
     """
     options = request.options
     history = History(provider, quirks)
-    for message in request.messages:
+    for message in set_aside(request.messages, provider):
         history.add(message)
     body: JSONObject = {"model": request.model, "messages": history.finish(), "stream": True}
     if quirks.stream_usage:

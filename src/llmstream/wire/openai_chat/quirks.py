@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from llmstream.values.content import tuple_of
+from llmstream.wire.portable import ANY_ID, IdShape
 
 ReasoningStyle: TypeAlias = Literal["effort", "object", "switch", "switch and effort"]
 EchoField: TypeAlias = Literal["reasoning_content", "reasoning"]
@@ -31,7 +32,7 @@ class Quirks:
         assistant_images: whether images of the model's own go back with its turn.
         document_url: whether a file may be given as a link.
         audio_as_text: whether audio goes in as bare base64, without its format.
-        short_ids: whether ids of calls must be nine letters and digits.
+        call_ids: what ids of calls are taken.
         output_excludes_reasoning: whether reasoning tokens must be added to those of the answer.
         error_field: whether failures come as an SSE field `error:`.
     """
@@ -49,6 +50,6 @@ class Quirks:
     assistant_images: bool = False
     document_url: bool = False
     audio_as_text: bool = False
-    short_ids: bool = False
+    call_ids: IdShape = ANY_ID
     output_excludes_reasoning: bool = False
     error_field: bool = False

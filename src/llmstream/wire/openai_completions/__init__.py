@@ -22,6 +22,7 @@ from llmstream.wire.framing.select import select
 from llmstream.wire.http import HttpRequest, ResponseHead
 from llmstream.wire.openai_completions.decode import CompletionsDecoder
 from llmstream.wire.openai_completions.encode import DIALECT, encode_request
+from llmstream.wire.portable import ANY_ID, IdShape
 
 if TYPE_CHECKING:
     from llmstream.wire.openai_completions.server import CompletionsServer
@@ -43,6 +44,11 @@ class CompletionsCodec:
         return DIALECT
 
     @property
+    def call_ids(self) -> IdShape:
+        """What ids of calls are taken as they are."""
+        return ANY_ID
+
+    @property
     def server(self) -> CompletionsServer:
         """The server half."""
         # Not above: who only calls models has no use for it.
@@ -57,7 +63,7 @@ class CompletionsCodec:
             UnsupportedError: when the wire cannot say an option, a part or a tool.
             ConfigError: when there is no text to send.
         """
-        return encode_request(request)
+        return encode_request(request, self.provider)
 
     def framer(self, head: ResponseHead, /, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> Stage[bytes, Frame]:
         """Return a fresh framer: server-sent events, or a whole body.

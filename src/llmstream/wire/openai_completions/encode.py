@@ -14,6 +14,7 @@ from llmstream.values.content import TextPart
 from llmstream.values.messages import Message
 from llmstream.values.request import Request
 from llmstream.wire.http import HttpRequest
+from llmstream.wire.portable import set_aside
 
 DIALECT: Final = "openai-completions"
 PATH: Final = "/completions"
@@ -32,7 +33,7 @@ PLAIN: Final = (
 _TAKEN: Final = frozenset({*PLAIN, "stop", "n", "modalities", "headers", "extra", "raw"})
 
 
-def encode_request(request: Request) -> HttpRequest:
+def encode_request(request: Request, provider: str) -> HttpRequest:
     """Write a request; `Options.extra` comes last and overrides.
 
     Raises:
@@ -42,7 +43,7 @@ def encode_request(request: Request) -> HttpRequest:
     options = request.options
     given = options.given()
     _refuse(request, given)
-    texts = [text for message in request.messages if (text := "".join(_texts(message)))]
+    texts = [text for message in set_aside(request.messages, provider) if (text := "".join(_texts(message)))]
     if not texts:
         raise ConfigError("expected a text to go on from, got none")
     body: JSONObject = {"model": request.model, "prompt": "\n\n".join(texts), "stream": True}

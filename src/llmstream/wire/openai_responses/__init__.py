@@ -22,6 +22,7 @@ from llmstream.wire.openai_responses._names import DIALECT, PATH
 from llmstream.wire.openai_responses.decode import ResponsesDecoder
 from llmstream.wire.openai_responses.encode import encode_request
 from llmstream.wire.openai_responses.quirks import Quirks as Quirks
+from llmstream.wire.portable import IdShape
 
 if TYPE_CHECKING:
     from llmstream.wire.openai_responses.server import OpenAIResponsesServer
@@ -42,6 +43,11 @@ class OpenAIResponsesCodec:
     def name(self) -> str:
         """The dialect's name."""
         return DIALECT
+
+    @property
+    def call_ids(self) -> IdShape:
+        """What ids of calls are taken as they are."""
+        return self.quirks.call_ids
 
     @property
     def server(self) -> OpenAIResponsesServer:

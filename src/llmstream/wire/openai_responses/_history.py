@@ -41,6 +41,7 @@ from llmstream.wire.openai_responses._names import cannot
 from llmstream.wire.openai_responses._records import annotation
 from llmstream.wire.openai_responses._results import result_item
 from llmstream.wire.openai_responses.quirks import Quirks
+from llmstream.wire.portable import CallIds
 
 
 class History:
@@ -55,6 +56,8 @@ class History:
         self._provider = provider
         self._quirks = quirks
         self._written: list[JSONObject] = []
+        # An item's own id is another than its call's.
+        self._ids = CallIds(provider, quirks.call_ids, given=None)
         # The items of calls, by our ids; results know their call.
         self._calls: dict[str, JSONObject] = {}
         # The items of the turn that is being written, the last of each type and id: other parts join them.
@@ -110,7 +113,8 @@ class History:
             self._written.append({"type": part.type, **part.data})
 
     def _result(self, part: ToolResultPart) -> None:
-        self._written.append(result_item(part, self._calls.get(part.tool_call_id)))
+        call = self._calls.get(part.tool_call_id)
+        self._written.append(result_item(part, call, self._ids.result(part.tool_call_id)))
 
     def _assistant(self, message: Message) -> None:
         self._turn = {}
@@ -172,16 +176,16 @@ class History:
             item["summary"].append({"type": "summary_text", "text": part.text})
 
     def _call(self, part: ToolCallPart) -> None:
-        own = _own(part.provider_metadata, self._provider)
+        own, wire_id = _own(part.provider_metadata, self._provider), self._ids.call(part)
         if own.get("type") in CALLS:
             item = self._builtin(part, own)
         elif part.custom and (not part.server_executed or self._quirks.server_custom_calls):
-            item = {"type": CUSTOM, "call_id": part.id, "name": part.name, "input": part.raw, **own}
+            item = {"type": CUSTOM, "call_id": wire_id, "name": part.name, "input": part.raw, **own}
         elif part.server_executed:
             return
         else:
             text = part.raw if part.raw.strip() else dumps(part.arguments or {})
-            item = {"type": FUNCTION, "call_id": part.id, "name": part.name, "arguments": text, **own}
+            item = {"type": FUNCTION, "call_id": wire_id, "name": part.name, "arguments": text, **own}
         self._calls[part.id] = self._open(item)
 
     def _builtin(self, part: ToolCallPart, own: JSONObject) -> JSONObject:

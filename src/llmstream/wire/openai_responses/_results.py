@@ -12,7 +12,7 @@ from llmstream.wire.openai_responses._items import FUNCTION, SHELL, TOOL_SEARCH
 from llmstream.wire.openai_responses._names import cannot
 
 
-def result_item(part: ToolResultPart, call: JSONObject | None, /) -> JSONObject:
+def result_item(part: ToolResultPart, call: JSONObject | None, wire_id: str, /) -> JSONObject:
     """Write the result of a call; one whose call is not known is a function's.
 
     Raises:
@@ -20,7 +20,7 @@ def result_item(part: ToolResultPart, call: JSONObject | None, /) -> JSONObject:
     """
     call, output = call or {}, part.output
     type = call.get("type", FUNCTION)
-    call_id: JSON = call.get("call_id") or part.tool_call_id
+    call_id: JSON = call.get("call_id") or wire_id
     match type:
         case "shell_call":
             return _shell(part, call, {"type": f"{SHELL}_output", "call_id": call_id})

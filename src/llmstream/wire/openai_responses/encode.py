@@ -19,6 +19,7 @@ from llmstream.wire.http import HttpRequest
 from llmstream.wire.openai_responses._history import History
 from llmstream.wire.openai_responses._names import ENCRYPTED, LOGPROBS, PATH, cannot
 from llmstream.wire.openai_responses.quirks import Quirks
+from llmstream.wire.portable import set_aside
 
 # Options whose value is sent as it is, under the wire's name.
 PLAIN: Final = {
@@ -57,7 +58,7 @@ def encode_request(request: Request, provider: str, quirks: Quirks) -> HttpReque
     options = request.options
     _refuse(options)
     history = History(provider, quirks)
-    for message in request.messages:
+    for message in set_aside(request.messages, provider):
         history.add(message)
     items = history.finish()
     if not items and not options.extra:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import attrs
 
 from llmstream.values.content import tuple_of
+from llmstream.wire.portable import IdShape
+
+# The vendor refuses longer ones: "Expected a string with maximum length 64".
+_UP_TO_64 = IdShape.up_to(64)
 
 
 @attrs.frozen(kw_only=True)
@@ -16,6 +20,7 @@ class Quirks:
         instructions: whether system messages go into `instructions`, which may not be missing.
         stateless: whether `store` is known, to be set to false where the answer need not be kept.
         server_custom_calls: whether calls of free text are those of the provider's own tools.
+        call_ids: what ids of calls are taken.
     """
 
     # asked without (corpus: openai-responses/rubyllm-chat_streaming_responses_openai_gpt-5-nano_...-fd02e8-0)
@@ -23,3 +28,4 @@ class Quirks:
     instructions: bool = False
     stateless: bool = True
     server_custom_calls: bool = False
+    call_ids: IdShape = _UP_TO_64

@@ -22,6 +22,7 @@ from llmstream import (
 from llmstream.testing import strategies
 from llmstream.wire.http import HttpRequest
 from llmstream.wire.openai_chat import CODEC, OpenAIChatCodec, Quirks
+from llmstream.wire.portable import IdShape
 
 HELLO = [{"role": "user", "content": "hi"}]
 STREAM = {"stream": True, "stream_options": {"include_usage": True}}
@@ -273,7 +274,13 @@ CODECS = [
     CODEC,
     OpenAIChatCodec("p", ALL),
     OpenAIChatCodec(
-        "p", Quirks(reasoning="switch", echo_reasoning="reasoning", short_ids=True, audio_as_text=True)
+        "p",
+        Quirks(
+            reasoning="switch",
+            echo_reasoning="reasoning",
+            call_ids=IdShape("[A-Za-z0-9]{9}", 9),
+            audio_as_text=True,
+        ),
     ),
     OpenAIChatCodec("p", Quirks(reasoning="switch and effort", stream_usage=False, document_url=True)),
 ]
