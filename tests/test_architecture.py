@@ -43,7 +43,17 @@ def read(path: Path) -> Module:
 
 
 MODULES = [read(path) for path in sorted(PACKAGE.rglob("*.py"))]
-BELOW_THE_AWAIT_LINE = ("errors", "stage", "jsontext", "values", "reduce", "serial", "replay", "wire")
+BELOW_THE_AWAIT_LINE = (
+    "errors",
+    "stage",
+    "jsontext",
+    "values",
+    "reduce",
+    "serial",
+    "schema",
+    "unfold",
+    "wire",
+)
 
 
 def imported(module: Module) -> Iterator[tuple[ast.AST, str]]:
@@ -96,13 +106,24 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "asyncio": ("transport", "testing/clock"),
     "trio": ("transport", "testing/clock"),
     "sniffio": ("transport",),
-    "anyio": ("stream", "transport", "client", "model", "sync", "testing", "cli"),
-    "cattrs": ("serial",),
+    "anyio": (
+        "stream",
+        "transport",
+        "client",
+        "tools",
+        "observe",
+        "chain",
+        "model",
+        "sync",
+        "testing",
+        "cli",
+    ),
+    "cattrs": ("serial", "schema"),
     "click": ("cli",),
     "rich": ("cli",),
     "pluggy": ("plugins",),
     "hypothesis": ("testing/strategies",),
-    "msgspec": ("jsontext", "wire"),
+    "msgspec": ("jsontext", "schema", "wire"),
     "json": ("jsontext",),
     "logging": (),
     "sqlite3": (),

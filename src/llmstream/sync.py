@@ -46,9 +46,9 @@ from llmstream.model import (
 )
 from llmstream.model.ask import OptionsLike
 from llmstream.model.credential import Key
-from llmstream.replay import replay
 from llmstream.serial import ResponseDict
 from llmstream.transport.base import AsyncClientLike
+from llmstream.unfold import unfold
 from llmstream.values import response as pure
 from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Event, TextDelta
@@ -326,7 +326,7 @@ class EventStream:
 
     def _each(self) -> Iterator[Event]:
         if not self._unread():
-            yield from replay(self._stream.snapshot())
+            yield from unfold(self._stream.snapshot())
             self.response()
             return
         try:

@@ -15,6 +15,8 @@ from llmstream.values.messages import Message
 from llmstream.values.request import AnyTool
 
 if TYPE_CHECKING:
+    from llmstream.client.budget import Budget
+    from llmstream.client.retries import Retries
     from llmstream.client.timeouts import Timeouts
     from llmstream.model.model import Model
 
@@ -68,6 +70,8 @@ class Conversation:
         schema: SchemaLike | None = None,
         options: OptionsLike | None = None,
         timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
+        budget: Budget | None = None,
     ) -> EventStream[Response]:
         """Say something; the answer joins the conversation when it is complete.
 
@@ -87,7 +91,7 @@ class Conversation:
             options=self._options if options is None else options,
         )
         request = ask.request(self._model.id, after=self._responses[-1] if self._responses else None)
-        stream = self._model.prompt(request, timeouts=timeouts)
+        stream = self._model.prompt(request, timeouts=timeouts, retries=retries, budget=budget)
         stream.when_over(self._take_in)
         self._current = ref(stream)
         return stream

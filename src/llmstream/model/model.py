@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from llmstream.client.attach import opened
@@ -14,6 +15,7 @@ from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
 from llmstream.model.conversation import Conversation
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
+from llmstream.model.terms import Terms
 from llmstream.values import response as pure
 from llmstream.values.content import Attachment
 from llmstream.values.embeddings import Embeddings
@@ -22,6 +24,8 @@ from llmstream.values.messages import Message
 from llmstream.values.request import AnyTool, Request
 
 if TYPE_CHECKING:
+    from llmstream.client.budget import Budget
+    from llmstream.client.retries import Retries
     from llmstream.client.timeouts import Timeouts
 
 
@@ -47,7 +51,7 @@ class Model(ABC):
         ...
 
     def batches(
-        self, request: Request, /, *, timeouts: Timeouts | None = None
+        self, request: Request, /, *, timeouts: Timeouts | None = None, retries: Retries | None = None
     ) -> AsyncGenerator[Sequence[Event], None]:
         """The events in lists; a model that gets several at once overrides this.
 
@@ -71,25 +75,31 @@ class Model(ABC):
         schema: SchemaLike | None = None,
         options: OptionsLike | None = None,
         timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
+        budget: Budget | None = None,
         keep: bool = True,
     ) -> EventStream[Response]:
         """Make one lazy call: nothing is sent before it is awaited or read.
 
         Args:
             prompt: the user's words, put after `messages`; or a Request ready made, which takes nothing
-                beside it but `timeouts` and `keep`.
+                beside it but `timeouts`, `retries`, `budget` and `keep`.
             tool_choice: "auto", "none", "required" or the name of the tool that must be called.
             schema: the JSON Schema of the answer.
+            budget: where the answer is cut.
             keep: False keeps nothing of what is read, in constant memory, without a Response.
 
         Raises:
             ConfigError: when there is nothing to send, or a value is of the wrong kind.
         """
+        terms = Terms(timeouts=timeouts, retries=retries, budget=budget, keep=keep)
         if isinstance(prompt, Request):
             given = (messages, system, attachments, tools, tool_choice, schema, options)
             if any(given):
-                raise ConfigError("expected nothing beside a Request but timeouts and keep, got more")
-            return self._stream(prompt, timeouts, keep=keep)
+                raise ConfigError(
+                    "expected nothing beside a Request but timeouts, retries, budget and keep, got more"
+                )
+            return self._stream(prompt, terms)
         ask = Ask(
             prompt=prompt,
             messages=messages,
@@ -100,7 +110,7 @@ class Model(ABC):
             schema=schema,
             options=options,
         )
-        return self._stream(ask.request(self.id), timeouts, keep=keep)
+        return self._stream(ask.request(self.id), terms)
 
     async def embed(
         self,
@@ -150,12 +160,13 @@ class Model(ABC):
         """Begin a conversation: each prompt goes on from the answer before it."""
         return Conversation(self, system=system, tools=tools, options=options)
 
-    def _stream(self, request: Request, timeouts: Timeouts | None, *, keep: bool) -> EventStream[Response]:
-        return EventStream(self._source(timeouts), request, wrap=self._response, keep=keep)
+    def _stream(self, request: Request, terms: Terms) -> EventStream[Response]:
+        return EventStream(self._source(terms), request, wrap=self._response, keep=terms.keep)
 
-    def _source(self, timeouts: Timeouts | None) -> Source:
+    def _source(self, terms: Terms) -> Source:
         """What gives the events of one call."""
-        return Source(lambda request: self.batches(request, timeouts=timeouts), prepare=opened)
+        begin = partial(self.batches, timeouts=terms.timeouts, retries=terms.retries)
+        return Source(begin, prepare=opened)
 
     def _response(self, response: pure.Response) -> Response:
         return Response.of(response, self)

@@ -11,6 +11,7 @@ import attrs
 
 from llmstream.client.attach import opened
 from llmstream.client.drive import Call, Line, batches, events
+from llmstream.client.retries import Retries
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import JSONObject
@@ -19,6 +20,7 @@ from llmstream.model.documents import Documents
 from llmstream.model.model import Model
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
+from llmstream.model.terms import Terms
 from llmstream.providers._provider import Provider
 from llmstream.transport.base import Header, HttpCall, Transport
 from llmstream.values.embeddings import Embeddings
@@ -146,7 +148,7 @@ class ProviderModel(Model):
         return events(self._endpoint.call(request, self._timeouts))
 
     def batches(
-        self, request: Request, /, *, timeouts: Timeouts | None = None
+        self, request: Request, /, *, timeouts: Timeouts | None = None, retries: Retries | None = None
     ) -> AsyncGenerator[Sequence[Event], None]:
         """The events of one call, in the lists that single reads brought.
 
@@ -189,8 +191,8 @@ class ProviderModel(Model):
         documents = Documents(self._endpoint, timeouts or self._timeouts)
         return await documents.embed(self.id, texts, batch=batch, dimensions=dimensions, extra=extra)
 
-    def _source(self, timeouts: Timeouts | None) -> Source:
-        line, limits = Line(), timeouts or self._timeouts
+    def _source(self, terms: Terms) -> Source:
+        line, limits = Line(), terms.timeouts or self._timeouts
         return Source(
             lambda request: batches(self._endpoint.call(request, limits), line),
             prepare=opened,

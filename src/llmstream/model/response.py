@@ -19,6 +19,8 @@ from llmstream.values.messages import Message
 from llmstream.values.request import AnyTool, Request
 
 if TYPE_CHECKING:
+    from llmstream.client.budget import Budget
+    from llmstream.client.retries import Retries
     from llmstream.client.timeouts import Timeouts
     from llmstream.model.model import Model
     from llmstream.model.stream import EventStream
@@ -58,6 +60,8 @@ class Response(pure.Response):
         schema: SchemaLike | None = None,
         options: OptionsLike | None = None,
         timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
+        budget: Budget | None = None,
         keep: bool = True,
     ) -> EventStream[Response]:
         """Go on from this answer; what is not given is as in its request.
@@ -83,7 +87,7 @@ class Response(pure.Response):
             options=options,
         )
         following = ask.inheriting(request).request(request.model, after=self)
-        return model.prompt(following, timeouts=timeouts, keep=keep)
+        return model.prompt(following, timeouts=timeouts, retries=retries, budget=budget, keep=keep)
 
     def to_dict(self) -> ResponseDict:
         """The response as a JSON-safe dict, with the whole history that led to it and no secret."""

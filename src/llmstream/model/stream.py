@@ -24,7 +24,7 @@ import attrs
 
 from llmstream.errors import ConfigError, LLMStreamError, TruncatedStreamError, WireError
 from llmstream.reduce import Fold
-from llmstream.replay import replay
+from llmstream.unfold import unfold
 from llmstream.values.events import Done, Event, TextDelta
 from llmstream.values.request import Request
 from llmstream.values.response import Response, State, Timing
@@ -170,7 +170,7 @@ class EventStream(Generic[R]):
     def __aiter__(self) -> AsyncIterator[Event]:
         if self.state not in {"new", "open"}:
             self._must_keep("a replay")
-            return _Replay(replay(self.snapshot()), self.raise_failure)
+            return _Replay(unfold(self.snapshot()), self.raise_failure)
         return self if self._entered else self._each()
 
     async def __anext__(self) -> Event:

@@ -13,7 +13,7 @@ import msgspec
 
 from llmstream.errors import InvalidRequestError, LLMStreamError, ProviderError
 from llmstream.jsontext import JSON, JSONError, JSONObject, dump_bytes, loads, loads_object
-from llmstream.replay import replay
+from llmstream.unfold import unfold
 from llmstream.values.content import Logprob, TextPart
 from llmstream.values.events import (
     CitationOut,
@@ -144,7 +144,7 @@ class CompletionsServer:
         Raises:
             UnsupportedError: when the wire cannot say a part, or the answer is not complete.
         """
-        events, frames = tuple(replay(response)), FrameWriter(self.provider)
+        events, frames = tuple(unfold(response)), FrameWriter(self.provider)
         if not events or not isinstance(events[-1], Done):
             raise cannot("an answer that is not complete")
         body: JSONObject = {}

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import Final
 
 from llmstream.jsontext import JSONObject, loads_object
-from llmstream.replay import replay
 from llmstream.stage import Pipe, run
+from llmstream.unfold import unfold
 from llmstream.values.events import Event, ToolCallArgsDelta, ToolCallEnd, ToolCallStart
 from llmstream.values.response import Response
 from llmstream.wire.anthropic.ending import DELTA_FIELDS
@@ -31,7 +31,7 @@ def message_of(response: Response, provider: str, *, id: str, model: str) -> JSO
 
 def _metadata_early(response: Response) -> Iterator[Event]:
     """The answer's events, a call's metadata before its arguments: there the wire says it."""
-    for _, part in groupby(replay(response), key=lambda event: getattr(event, "index", None)):
+    for _, part in groupby(unfold(response), key=lambda event: getattr(event, "index", None)):
         yield from sorted(part, key=lambda event: _RANKS.get(type(event), 1))
 
 

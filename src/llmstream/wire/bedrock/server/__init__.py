@@ -12,8 +12,8 @@ import attrs
 
 from llmstream.errors import LLMStreamError, ProviderError
 from llmstream.jsontext import dump_bytes
-from llmstream.replay import replay
 from llmstream.stage import Pipe, Stage, run
+from llmstream.unfold import unfold
 from llmstream.values.events import Event
 from llmstream.values.request import Request
 from llmstream.values.response import Response
@@ -80,7 +80,7 @@ class BedrockServer:
         Raises:
             UnsupportedError: when the wire cannot say a part.
         """
-        answer = answer_of(run(Writer(self.provider), replay(response)))
+        answer = answer_of(run(Writer(self.provider), unfold(response)))
         return HttpResponse(ResponseHead(200, _JSON), dump_bytes(answer))
 
     def refuse(self, error: ProviderError, /) -> HttpResponse:

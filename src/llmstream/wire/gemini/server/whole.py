@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from llmstream.jsontext import JSON, JSONObject, dump_bytes
-from llmstream.replay import replay
+from llmstream.unfold import unfold
 from llmstream.values.events import (
     AudioDelta,
     Done,
@@ -95,7 +95,7 @@ def whole_body(response: Response, frames: FrameWriter) -> JSONObject:
 
 def _metadata_early(response: Response) -> Iterator[Event]:
     """The answer's events, a text's or file's metadata before it: what stands beside it comes so."""
-    for _, group in groupby(replay(response), key=lambda event: getattr(event, "index", None)):
+    for _, group in groupby(unfold(response), key=lambda event: getattr(event, "index", None)):
         part = list(group)
         kind = next((_KINDS[type(event)] for event in part if type(event) in _KINDS), None)
         if kind is None:

@@ -9,7 +9,7 @@ import msgspec
 
 from llmstream.errors import LLMStreamError, ProviderError
 from llmstream.jsontext import JSONObject, dump_bytes
-from llmstream.replay import replay
+from llmstream.unfold import unfold
 from llmstream.values.events import Done, Event
 from llmstream.values.request import Request
 from llmstream.values.response import Response
@@ -93,7 +93,7 @@ class OllamaServer:
             UnsupportedError: when the wire cannot say a part, or the answer is not complete.
         """
         lines = LineWriter(self.provider, model=model)
-        events = tuple(replay(response))
+        events = tuple(unfold(response))
         if not events or not isinstance(events[-1], Done):
             raise cannot("an answer that is not complete")
         body = whole_body(line for event in events for line in lines.feed(event))

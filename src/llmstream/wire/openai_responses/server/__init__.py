@@ -10,7 +10,7 @@ import attrs
 
 from llmstream.errors import LLMStreamError, ProviderError
 from llmstream.jsontext import JSONObject, dump_bytes
-from llmstream.replay import replay
+from llmstream.unfold import unfold
 from llmstream.values.events import (
     CitationOut,
     Event,
@@ -64,7 +64,7 @@ class StreamEncoder:
 
 def _metadata_early(response: Response) -> Iterator[Event]:
     """The answer's events, a part's metadata before its text: it says which item the part is of."""
-    for index, part in groupby(replay(response), key=lambda event: getattr(event, "index", None)):
+    for index, part in groupby(unfold(response), key=lambda event: getattr(event, "index", None)):
         events = list(part)
         kind = _KINDS.get(type(events[0]))
         if kind is not None and index is not None:

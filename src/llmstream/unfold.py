@@ -34,7 +34,7 @@ from llmstream.values.events import (
 from llmstream.values.response import Response
 
 
-def replay(response: Response, /) -> Iterator[Event]:
+def unfold(response: Response, /) -> Iterator[Event]:
     """Give the events of a Response; Done ends them only where the answer had its end.
 
     `reduce` of them has the same parts, state, reason, usage, id and model.

@@ -17,7 +17,7 @@ from llmstream import (
     Usage,
     reduce,
 )
-from llmstream.replay import replay
+from llmstream.unfold import unfold
 from llmstream.values.content import Logprob
 from llmstream.values.response import Response
 
@@ -51,24 +51,24 @@ def test_a_replay_folds_to_the_same_response() -> None:
         model="m",
         provider_metadata={"x": 1},
     )
-    assert reduce(replay(whole)) == whole
+    assert reduce(unfold(whole)) == whole
 
 
 def test_an_answer_without_its_end_has_no_done() -> None:
     cut = Response(parts=(TextPart("ha"),), state="incomplete")
-    assert list(replay(cut)) == [TextDelta(0, "ha")]
-    assert reduce(replay(cut)) == cut
+    assert list(unfold(cut)) == [TextDelta(0, "ha")]
+    assert reduce(unfold(cut)) == cut
 
 
 def test_each_part_is_one_delta() -> None:
     events = list(
-        replay(Response(parts=(TextPart("a"), TextPart("b", provider_metadata={"p": {}})), state="complete"))
+        unfold(Response(parts=(TextPart("a"), TextPart("b", provider_metadata={"p": {}})), state="complete"))
     )
     assert events == [TextDelta(0, "a"), TextDelta(1, "b"), PartMetadata(1, "p", {}), Done()]
 
 
 def test_sound_and_pictures_come_back_as_what_they_are() -> None:
-    events = list(replay(Response(parts=PARTS[12:14], state="failed")))
+    events = list(unfold(Response(parts=PARTS[12:14], state="failed")))
     assert events == [
         ImageOut(0, Attachment("image/png", data=b"png")),
         AudioDelta(1, b"pcm", media_type="audio/pcm", transcript="said"),
