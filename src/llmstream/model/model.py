@@ -165,8 +165,7 @@ class Model(ABC):
 
     def _source(self, terms: Terms) -> Source:
         """What gives the events of one call."""
-        begin = partial(self.batches, timeouts=terms.timeouts, retries=terms.retries)
-        return Source(begin, prepare=opened)
+        return Source(partial(self.batches, **terms.of_a_call()), prepare=opened)
 
     def _response(self, response: pure.Response) -> Response:
         return Response.of(response, self)

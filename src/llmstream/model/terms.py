@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import attrs
 
@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from llmstream.client.budget import Budget
     from llmstream.client.retries import Retries
     from llmstream.client.timeouts import Timeouts
+
+
+class CallTerms(TypedDict, total=False):
+    """What a model's `batches` takes beside the request."""
+
+    timeouts: Timeouts
+    retries: Retries
 
 
 @attrs.frozen(kw_only=True)
@@ -20,3 +27,12 @@ class Terms:
     retries: Retries | None = None
     budget: Budget | None = None
     keep: bool = True
+
+    def of_a_call(self) -> CallTerms:
+        """What was given of that which the model itself sees to."""
+        given = CallTerms()
+        if self.timeouts is not None:
+            given["timeouts"] = self.timeouts
+        if self.retries is not None:
+            given["retries"] = self.retries
+        return given
