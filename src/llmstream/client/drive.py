@@ -25,11 +25,11 @@ from llmstream.errors import (
     UnexpectedContentError,
     WireError,
 )
-from llmstream.stage import Pipe
 from llmstream.transport.base import Exchange, HttpCall, Transport
 from llmstream.values.events import Done, Event
 from llmstream.wire.codec import Codec, Ids
 from llmstream.wire.framing import MAX_FRAME_BYTES
+from llmstream.wire.plain import piped
 
 T = TypeVar("T")
 
@@ -166,7 +166,7 @@ class _Answer:
     __slots__ = ("_pipe", "done", "failure")
 
     def __init__(self, call: Call, exchange: Exchange) -> None:
-        self._pipe = Pipe(
+        self._pipe = piped(
             call.codec.framer(exchange.head, max_frame_bytes=call.max_frame_bytes),
             call.codec.decoder(exchange.head, ids=call.ids, raw=call.raw),
         )

@@ -17,12 +17,13 @@ from typing import NamedTuple, TypeAlias
 from llmstream.errors import LLMStreamError, TruncatedStreamError, UnsupportedError, WireError
 from llmstream.jsontext import loads_object
 from llmstream.reduce import Draft, Fold, reduce, step
-from llmstream.stage import Pipe, run
+from llmstream.stage import run
 from llmstream.testing import splits
 from llmstream.values.events import Done, Event, ToolCallArgsDelta, ToolCallEnd, ToolCallStart
 from llmstream.values.request import Request
 from llmstream.wire.codec import Codec, Ids
 from llmstream.wire.http import ResponseHead
+from llmstream.wire.plain import piped
 
 STREAM = ResponseHead(200, {"content-type": "text/event-stream"})
 
@@ -52,7 +53,7 @@ def decode_all(
         return Decoded([], codec.error(head, b"".join(pieces)))
     events: list[Event] = []
     try:
-        stage = Pipe(codec.framer(head), codec.decoder(head, ids=ids, raw=raw))
+        stage = piped(codec.framer(head), codec.decoder(head, ids=ids, raw=raw))
         for event in run(stage, pieces):
             events.append(event)  # noqa: PERF402 - those before a failure are kept
     except LLMStreamError as error:

@@ -111,9 +111,15 @@ async def _sent(sender: Sender, call: HttpCall, way: Route) -> tuple[Head, FastE
 def _head(head: Head) -> ResponseHead:
     headers: dict[str, str] = {}
     for name, value in head.headers:
-        key, text = name.decode("latin-1").lower(), value.decode("utf-8", "replace")
+        key, text = _name(name), value.decode("utf-8", "replace")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return ResponseHead(head.status, headers)
+
+
+@lru_cache(maxsize=512)
+def _name(name: bytes) -> str:
+    """A header's name in lower case: one string for all responses, which have few different names."""
+    return name.decode("latin-1").lower()
 
 
 class DirectExchange:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from sys import intern
 
 import attrs
@@ -20,9 +21,14 @@ class HttpRequest:
     body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
 
 
+@lru_cache(maxsize=512)
+def _lower_name(name: str) -> str:
+    return intern(str(name).lower())
+
+
 def _lower(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
     # The names are the same from response to response: one string each serves all streams.
-    return {intern(str(name).lower()): value for name, value in dict(headers).items()}
+    return {_lower_name(name): value for name, value in dict(headers).items()}
 
 
 @attrs.frozen

@@ -27,12 +27,15 @@ TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9][0-9])(?: (.*))?")
 # The end of the data may cut a CRLF in two.
 _STRAY = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
+# What may stand in a line. Deleting it is twenty times as fast as looking for what may not.
+_TEXT = bytes({*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)})
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\r\n\x00]*)?[ \t]*")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CRLF = b"\r\n"
 _BLANK = b"\r\n\r\n"
 _NO_BODY = (204, 304)
 _FRAMING = (b"content-length", b"transfer-encoding")
+_TELLING = frozenset({*_FRAMING, b"connection"})
 _UNKNOWN = -1
 _BATCH_BYTES = 1024
 
@@ -58,10 +61,14 @@ class Head:
         """As a status line has it."""
         return b"HTTP/1.%d" % self.minor
 
-    def values(self, name: bytes) -> list[bytes]:
-        """The comma-separated elements of all headers of a name (in lower case), in lower case."""
-        found = [value for key, value in self.headers if key.lower() == name]
-        return [element.strip(b" \t").lower() for value in found for element in value.split(b",")]
+    def telling(self) -> dict[bytes, list[bytes]]:
+        """The elements, in lower case, of the headers that say where the body and the connection end."""
+        told: dict[bytes, list[bytes]] = {}
+        for key, value in self.headers:
+            name = key.lower()
+            if name in _TELLING:
+                told.setdefault(name, []).extend(e.strip(b" \t").lower() for e in value.split(b","))
+        return told
 
 
 class ResponseReader:
@@ -154,8 +161,9 @@ class ResponseReader:
         return b""
 
     def _begin(self, head: Head) -> None:
-        length = _framing(head)
-        options = head.values(b"connection")
+        told = head.telling()
+        length = _framing(told, head.minor)
+        options = told.get(b"connection", ())
         self._lasting = b"close" not in options and (head.minor > 0 or b"keep-alive" in options)
         if self._bodiless or head.status in _NO_BODY:
             length = 0
@@ -290,7 +298,8 @@ def _section(data: bytes, budget: int) -> int | None:
         end = len(data)
     if end > budget or (end == budget and not found):
         raise BadResponseError(f"expected a head of at most {MAX_HEAD_BYTES} bytes, got more")
-    if stray := _STRAY.search(data, 0, end):
+    whole = data[:end].replace(_CRLF, b"").translate(None, _TEXT) if found else data
+    if whole and (stray := _STRAY.search(data, 0, end)):
         raise BadResponseError(f"expected lines of text in a head, got {stray[0]!r} in them")
     return end if found else None
 
@@ -325,13 +334,13 @@ def parse_fields(lines: list[bytes]) -> Headers:
     return tuple(fields)
 
 
-def _framing(head: Head) -> int | None:
+def _framing(told: dict[bytes, list[bytes]], minor: int) -> int | None:
     """Say how long the body is: a number, None for chunks, -1 for the end of the connection."""
-    lengths = set(head.values(b"content-length"))
-    codings = head.values(b"transfer-encoding")
+    lengths = set(told.get(b"content-length", ()))
+    codings = told.get(b"transfer-encoding")
     if codings:
         # RFC 9112, 6.1 and 6.3: either could be the sign of a request or response that was tampered with.
-        if lengths or head.minor == 0:
+        if lengths or minor == 0:
             raise BadResponseError("expected one way to tell the body's length, got two")
         if codings != [b"chunked"]:
             raise BadResponseError(f"expected the transfer-encoding chunked, got {codings!r}")

@@ -51,6 +51,7 @@ from llmstream.wire.anthropic.ending import DELTA_FIELDS, finish_of, rest_of, us
 from llmstream.wire.anthropic.error import error_event
 from llmstream.wire.codec import Ids, counter
 from llmstream.wire.framing import Frame
+from llmstream.wire.plain import Template
 from llmstream.wire.typed import MisfitError, integer, items, mapping, name, string, text
 
 _EXCERPT = 200
@@ -78,6 +79,12 @@ class _Hot(msgspec.Struct, gc=False):
 # Proxies and clouds may leave the frames without names: the framers then call them message, or nothing.
 _HOT_NAMES: Final = frozenset({"content_block_delta", "message", ""})
 _read_hot: Final = msgspec.json.Decoder(_Hot).decode
+_LESSONS: Final = 64
+
+
+def _text_of(data: bytes) -> str:
+    delta = _read_hot(data).delta
+    return delta.text if delta is not None else ""
 
 
 class _Block:
@@ -96,11 +103,17 @@ class _Block:
 class Decoder:
     """A stage from the frames of one response body to its events."""
 
+    plain_head = b"event: content_block_delta\ndata: "
+
     def __init__(self, provider: str, *, ids: Ids | None = None, raw: bool = False) -> None:
         self._provider = provider
         self._ids = ids or counter()
         self._raw = raw
         self._frames = 0
+        # A frame that lengthened the text of part `_texting`, and how often one may still be learned from.
+        self._template: Template | None = None
+        self._texting = -1
+        self._lessons = _LESSONS
         self._parts = 0
         self._open: dict[int, _Block] = {}
         self._calls: dict[str, ToolCallStart] = {}
@@ -116,25 +129,53 @@ class Decoder:
 
     def feed(self, frame: Frame, /) -> Iterable[Event]:
         """Take one frame and give its events."""
+        if frame.event in _HOT_NAMES:
+            out: list[Event] = []
+            if self.plain(frame.data, out):
+                return out
         self._frames += 1
-        if frame.event in _HOT_NAMES and not self._raw:
-            try:
-                hot = _read_hot(frame.data)
-            except (msgspec.DecodeError, UnicodeError, RecursionError):
-                return self._take(frame)
-            block, delta = self._open.get(hot.index), hot.delta
-            if block is not None and delta is not None and delta.citation is msgspec.UNSET:
-                kind, type = block.kind, delta.type
-                if kind == "text" and type == "text_delta":
-                    if not delta.text:
-                        return ()
-                    index = block.index if block.index >= 0 else self._at(block)
-                    return (text_delta(index, delta.text),)
-                if kind == "call" and type == "input_json_delta":
-                    return self._arguments(block, delta.partial_json)
-                if kind == "thinking" and type == "thinking_delta" and not delta.signature:
-                    return (ReasoningDelta(self._at(block), delta.thinking),) if delta.thinking else ()
+        self._template = None
         return self._take(frame)
+
+    def plain(self, data: bytes | str, out: list[Event], /) -> bool:
+        """Take the data of a frame that lengthens a block; as `wire.plain.PlainDecoder`."""
+        if self._template is not None and isinstance(data, bytes):
+            more = self._template.text_in(data)
+            if more:
+                self._frames += 1
+                out.append(text_delta(self._texting, more))
+                return True
+        if self._raw:
+            return False
+        try:
+            hot = _read_hot(data)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return False
+        block, delta = self._open.get(hot.index), hot.delta
+        if block is None or delta is None or delta.citation is not msgspec.UNSET:
+            return False
+        kind, type = block.kind, delta.type
+        if kind == "text" and type == "text_delta":
+            if delta.text:
+                out.append(text_delta(self._at(block), delta.text))
+                self._learn(data, delta.text, block.index)
+        elif kind == "call" and type == "input_json_delta":
+            out.extend(self._arguments(block, delta.partial_json))
+        elif kind == "thinking" and type == "thinking_delta" and not delta.signature:
+            if delta.thinking:
+                out.append(ReasoningDelta(self._at(block), delta.thinking))
+        else:
+            return False
+        self._frames += 1
+        return True
+
+    def _learn(self, data: bytes | str, text: str, index: int) -> None:
+        """Expect more frames like this one, until another kind comes."""
+        self._template = None
+        if isinstance(data, bytes) and self._lessons:
+            self._lessons -= 1
+            self._texting = index
+            self._template = Template.of(data, text, _text_of)
 
     def feed_eof(self) -> Iterable[Event]:
         """Give Done if the answer is complete.

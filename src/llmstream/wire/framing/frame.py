@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import msgspec
 
-from llmstream.errors import FrameTooLargeError, WireError
+from llmstream.errors import FrameTooLargeError, LLMStreamError
+
+T = TypeVar("T")
 
 MAX_FRAME_BYTES = 32 * 1024 * 1024
 
@@ -33,7 +36,7 @@ def too_large(what: str, limit: int) -> FrameTooLargeError:
     return FrameTooLargeError(f"expected {what} of at most {limit} bytes (max_frame_bytes), got a longer one")
 
 
-def fail_after(frames: Iterable[Frame], error: WireError) -> Iterator[Frame]:
-    """Give the frames that were complete, then raise."""
-    yield from frames
+def fail_after(whole: Iterable[T], error: LLMStreamError) -> Iterator[T]:
+    """Give the frames, or what came of them, that were complete, then raise."""
+    yield from whole
     raise error

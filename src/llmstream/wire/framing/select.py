@@ -92,6 +92,11 @@ class _Sniffer:
         self._head = b""
         self._framer: Framer | None = None
 
+    @property
+    def event_stream(self) -> SSEFramer | None:
+        """What reads the body, once it is known to be an event stream."""
+        return self._framer if isinstance(self._framer, SSEFramer) else None
+
     def feed(self, chunk: bytes, /) -> Iterable[Frame]:
         if self._framer is not None:
             return self._framer.feed(chunk)

@@ -3,7 +3,7 @@
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 
 A read is cut at LF alone; `_settle` has turned CR and CRLF into LF before, and strips the byte order mark.
-`_blocks` reads whole frames of the usual two forms, one line of data, alone or behind a line with its name;
+`block` reads a whole frame of the usual two forms, one line of data, alone or behind a line with its name;
 `_take` reads all others line by line, and leaves to `_field` what is no usual line. Lines stay bytes until
 their values are decoded: in UTF-8 no LF, colon or space is part of a longer sequence, so this gives what
 decoding the whole body would, and sizes count bytes however the reads fall. Between two reads are
@@ -89,11 +89,6 @@ class SSEFramer:
         """Take the next bytes and give the frames that end in them."""
         if self._unsettled or _CR in chunk:
             chunk = self._settle(chunk)
-        if chunk[:6] == b"data: " and self._is_sole(chunk):
-            # A live stream is read a token at a time, and this is a third faster than the lines below.
-            frame = Frame("message", chunk[6:-2].decode("utf-8", "replace"), self._id, self._retry)
-            self._retry = None
-            return (frame,)
         frames: list[Frame] = []
         try:
             if self._size or self._line:
@@ -106,21 +101,49 @@ class SSEFramer:
             return fail_after(frames, error)
         return frames
 
+    @property
+    def event_stream(self) -> SSEFramer:
+        """The framer itself, for who asks another framer the same."""
+        return self
+
+    @property
+    def max_frame_bytes(self) -> int:
+        """How large a frame may be."""
+        return self._limit
+
+    @property
+    def holds(self) -> bool:
+        """Whether a frame has begun and not ended."""
+        return bool(self._size or self._line)
+
+    @property
+    def takes_blocks(self) -> bool:
+        """Whether bytes without a CR may now be given as blocks, cut at their blank lines."""
+        return not (self._unsettled or self._size or self._line) and self._bare is None
+
+    def block(self, block: bytes, /) -> list[Frame]:
+        """Take a whole frame, without the blank line that ends it, when nothing is held."""
+        frames: list[Frame] = []
+        self._block(block, frames)
+        return frames
+
+    def _block(self, block: bytes, frames: list[Frame]) -> None:
+        """Read a frame of one line of data, alone or behind its name, at half the price of reading lines."""
+        if len(block) < self._limit and self._retry is None:
+            if block[:6] == b"data: ":
+                name, data = "message", block[6:]
+            else:
+                head, _, data = block.partition(b"\ndata: ")
+                name = self._name_in(head) if data else ""
+            if name and b"\n" not in data:
+                frames.append(Frame(name, data.decode("utf-8", "replace"), self._id))
+                return
+        self._take([*block.split(b"\n"), b""], frames)
+
     def _blocks(self, chunk: bytes, frames: list[Frame]) -> None:
-        """Read frames of one line of data, alone or behind their name, at half the price of reading lines."""
-        blocks = chunk.split(b"\n\n")
-        tail = blocks.pop()
+        *blocks, tail = chunk.split(b"\n\n")
         for block in blocks:
-            if len(block) < self._limit and self._retry is None:
-                if block[:6] == b"data: ":
-                    name, data = "message", block[6:]
-                else:
-                    head, _, data = block.partition(b"\ndata: ")
-                    name = self._name_in(head) if data else ""
-                if name and b"\n" not in data:
-                    frames.append(Frame(name, data.decode("utf-8", "replace"), self._id))
-                    continue
-            self._take([*block.split(b"\n"), b""], frames)
+            self._block(block, frames)
         if tail:
             self._lines(tail, frames)
 
@@ -160,15 +183,6 @@ class SSEFramer:
         except FrameTooLargeError as error:
             return fail_after(frames, error)
         return frames
-
-    def _is_sole(self, chunk: bytes) -> bool:
-        """Whether nothing is held and the read is one line with the blank line that ends its frame."""
-        return (
-            not (self._size or self._line)
-            and chunk.find(b"\n") == len(chunk) - 2
-            and chunk[-1] == _LF
-            and len(chunk) <= self._limit
-        )
 
     def _settle(self, chunk: bytes) -> bytes:
         if self._start is not None:

@@ -34,16 +34,18 @@ from llmstream.wire.openai_chat.frames import (
     Choice,
     Chunk,
     Delta,
-    PlainChunk,
     chunk_from,
     chunk_of,
+    content_of,
     malformed,
     plain_chunk_of,
     reread,
 )
 from llmstream.wire.openai_chat.quirks import Quirks
+from llmstream.wire.plain import Template
 
 _PLAIN_TRIES = 3
+_LESSONS = 8
 
 _ErrorT = TypeVar("_ErrorT", bound=LLMStreamError)
 
@@ -58,6 +60,8 @@ class ChatDecoder:
         MalformedFrameError: when a frame is no chunk; it has the frame's number and an excerpt.
         TruncatedStreamError: when the body ends before the answer was complete.
     """
+
+    plain_head = b"data: "
 
     def __init__(self, provider: str, quirks: Quirks, *, ids: Ids | None = None, raw: bool = False) -> None:
         self._quirks = quirks
@@ -75,21 +79,22 @@ class ChatDecoder:
         self._begun = False
         # How often in a row the short way may still fail before it is given up.
         self._plain = 0
+        # A frame that lengthened the text, and how often one may still be learned from.
+        self._template: Template | None = None
+        self._lessons = _LESSONS
         self._refused = False
         self._whole = False
         self._ended = False
 
     def feed(self, frame: Frame, /) -> Iterable[Event]:
         """Take one frame."""
+        if frame.event != "error":
+            out: list[Event] = []
+            if self.plain(frame.data, out):
+                return out
         self._number += 1
         self._text = frame.data
-        if self._plain and self._parts.kind == "text" and frame.event != "error":
-            try:
-                plain = plain_chunk_of(frame.data)
-            except (msgspec.DecodeError, UnicodeError, RecursionError):
-                self._plain -= 1
-            else:
-                return self._more(plain)
+        self._template = None
         try:
             chunk = chunk_of(frame.data)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -98,13 +103,38 @@ class ChatDecoder:
             return self._slow(frame, chunk)
         return self.chunk(chunk)
 
-    def _more(self, plain: PlainChunk) -> Iterable[Event]:
-        """Take a frame that lengthens the text: `chunk` would give the same, at twice the price."""
+    def plain(self, data: bytes | str, out: list[Event], /) -> bool:
+        """Take the data of a frame that lengthens the text; as `wire.plain.PlainDecoder`.
+
+        `chunk` would give the same, at twice the price; a frame like the last one costs half of that again.
+        """
+        if not self._plain or self._parts.kind != "text":
+            return False
+        content = None
+        if self._template is not None and isinstance(data, bytes):
+            content = self._template.text_in(data)
+        if content is None:
+            try:
+                chunk = plain_chunk_of(data)
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                self._plain -= 1
+                return False
+            self._id = chunk.id or self._id
+            self._model = chunk.model or self._model
+            content = chunk.choices[0].delta.content
+            self._learn(data, content)
+        self._number += 1
         self._plain = _PLAIN_TRIES
-        self._id = plain.id or self._id
-        self._model = plain.model or self._model
-        content = plain.choices[0].delta.content
-        return (text_delta(self._parts.index, content),) if content else ()
+        if content:
+            out.append(text_delta(self._parts.index, content))
+        return True
+
+    def _learn(self, data: bytes | str, content: str | None) -> None:
+        """Expect more frames like this one, unless those that came were never alike."""
+        self._template = None
+        if content and isinstance(data, bytes) and self._lessons:
+            self._lessons -= 1
+            self._template = Template.of(data, content, content_of)
 
     def feed_eof(self) -> Iterable[Event]:
         """Say that the body has ended."""

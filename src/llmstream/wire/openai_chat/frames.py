@@ -143,6 +143,11 @@ class PlainChunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 plain_chunk_of = msgspec.json.Decoder(PlainChunk).decode
 
 
+def content_of(data: bytes) -> str | None:
+    """The text by which a plain frame lengthens the answer."""
+    return plain_chunk_of(data).choices[0].delta.content
+
+
 def chunk_from(value: JSON, text: str, number: int) -> Chunk:
     """Shape a document that was read already.
 
