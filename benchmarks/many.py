@@ -4,12 +4,13 @@
 
 Every stream brings 20 events a second, 100 of them (40 where there are 5,000 streams), and all are open
 before the first event is sent. Each run is a process of its own, and clients take turns over the rounds.
-`us_per_event` is CPU of the client while all streams run (`ratio`: to the limit), `core_share` what that is
-of a core, `core_wait` the share of the time in which it could have run and others had the cores, and
-`open_close_ms` the CPU to open and close one stream. The text of each event is the time it was sent, so
-`lag` is the delay to the caller, which grows with `core_wait`; `best` is that of the best round.
-`wall_to_ideal` is 1 when the client keeps up; one that does not reads several events at once, and its CPU
-an event flatters it. `kb_a_stream` is memory at its peak less that before. `lost` must be 0.
+`us_per_event` is CPU of the client while all streams run (`ratio`: to the limit), and `core_share` what that
+is of a core; both are scaled to a core as fast as in the run's best twentieth. `core_wait` is the share of
+the time in which the client could have run and others had the core, and `open_close_ms` the CPU to open and
+close one stream. The text of each event is the time it was sent, so `lag` is the delay to the caller, which
+grows with `core_wait`; `best` is that of the best round. `wall_to_ideal` is 1 when the client keeps up; one
+that does not reads several events at once, and its CPU an event flatters it. `kb_a_stream` is memory at its
+peak less that before. `lost` must be 0. Client and servers have cores of their own where there are several.
 
 Prints JSON, and a table on the standard error. `--tls` needs trustme, of the group "test".
 """
@@ -24,7 +25,7 @@ import time
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from streams.meter import allow_many_files, median, stamp
+from streams.meter import allow_many_files, at_its_best, median, stamp
 from streams.processes import BenchmarkError, Worker, certificate, servers
 
 GAP = 50.0
@@ -98,7 +99,7 @@ def measure(runs: list[Run], options: argparse.Namespace) -> dict[Run, list[dict
     return found
 
 
-def summary(run: Run, turns: list[dict[str, Any]], usual: float) -> dict[str, Any]:
+def summary(run: Run, turns: list[dict[str, Any]], best: float) -> dict[str, Any]:
     """The medians of one run over its rounds; the first failure, where there is one."""
     row: dict[str, Any] = {**run._asdict(), "events_each": turns[0]["count"]}
     if failed := [one for one in turns if one.get("failures") or one.get("failure") or "steady" not in one]:
@@ -107,16 +108,16 @@ def summary(run: Run, turns: list[dict[str, Any]], usual: float) -> dict[str, An
     def middle(key: str, digits: int, factor: float = 1.0) -> float:
         return round(median([one[key] for one in turns]) * factor, digits)
 
-    def scaled(key: str, factor: float) -> float:
-        return round(median([one[key] / one["work"] for one in turns]) * usual * factor, 2)
+    def scaled(key: str, digits: int, factor: float = 1.0) -> float:
+        return round(median([one[key] / one["work"] for one in turns]) * best * factor, digits)
 
     return {
         **row,
         "lost": max(one["lost"] for one in turns),
         "failures": 0,
-        "us_per_event": scaled("steady", 1e6),
-        "open_close_ms": scaled("open_close", 1e3),
-        "core_share": middle("core_share", 3),
+        "us_per_event": scaled("steady", 2, 1e6),
+        "open_close_ms": scaled("open_close", 2, 1e3),
+        "core_share": scaled("core_share", 3),
         "core_wait": middle("core_wait", 3),
         "wall_to_ideal": middle("wall_to_ideal", 3),
         "lag_p50_ms": middle("lag_p50_ms", 2),
@@ -128,8 +129,8 @@ def summary(run: Run, turns: list[dict[str, Any]], usual: float) -> dict[str, An
 
 def figures(found: dict[Run, list[dict[str, Any]]]) -> dict[str, Any]:
     works = [one["work"] for turns in found.values() for one in turns if "work" in one]
-    usual = median(works) if works else 1.0
-    rows = {run: summary(run, turns, usual) for run, turns in found.items()}
+    best = at_its_best(works) if works else 1.0
+    rows = {run: summary(run, turns, best) for run, turns in found.items()}
     for run, row in rows.items():
         loop = "asyncio" if run.loop == "trio" else run.loop
         limit = rows.get(Run("limit", loop, run.streams, run.tls), {})

@@ -21,7 +21,7 @@ from typing import Any
 
 from streams import environments
 from streams.bodies import words
-from streams.meter import median, stamp
+from streams.meter import at_its_best, median, stamp
 from streams.processes import Worker, servers
 
 EVENTS = 2000
@@ -85,8 +85,8 @@ def measure(workers: dict[str, Worker], rounds: int) -> dict[str, list[Turn]]:
 
 
 def figures(turns: dict[str, list[Turn]], versions: dict[str, str]) -> dict[str, Any]:
-    usual = median([one["work"] for took in turns.values() for one in took])
-    scaled = {name: [one["cpu"] / one["work"] * usual for one in took] for name, took in turns.items()}
+    best = at_its_best([one["work"] for took in turns.values() for one in took])
+    scaled = {name: [one["cpu"] / one["work"] * best for one in took] for name, took in turns.items()}
     first = {name: median([one["first_ms"] for one in took]) for name, took in turns.items()}
     found: dict[str, Any] = {}
     for name, costs in scaled.items():

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 WORDS = ("the", "a", "river", "answers", "of", "city", "under", "mountains", "and", "then", "again", "is")
 
+# What OpenAI hides the length of a delta behind.
+PADDING = b"q7Lw2Zr"
+
 
 class Wire(NamedTuple):
     """A text answer in this wire: what comes before its deltas, around each one's text, and after them."""
@@ -21,8 +24,10 @@ class Wire(NamedTuple):
         return self.left + text.encode() + self.right
 
     def answer(self, count: int) -> list[bytes]:
-        """One `bytes` a server-sent event, with `count` text deltas."""
-        return [*self.head, *map(self.delta, words(count)), *self.tail]
+        """One `bytes` a server-sent event, with `count` text deltas, each padded in its own way."""
+        deltas = map(self.delta, words(count))
+        padded = [delta.replace(PADDING, b"%x" % (number * 7919)) for number, delta in enumerate(deltas)]
+        return [*self.head, *padded, *self.tail]
 
 
 def words(count: int) -> list[str]:
@@ -45,7 +50,7 @@ def _chunk(choices: list[object], usage: object = None) -> bytes:
             "system_fingerprint": "fp_3c1e5a7d90",
             "choices": choices,
             "usage": usage,
-            "obfuscation": "q7Lw2Zr",
+            "obfuscation": PADDING.decode(),
         }
     )
 

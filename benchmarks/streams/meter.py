@@ -12,6 +12,8 @@ from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
+CORE = "LLMSTREAM_BENCHMARK_CORE"
+
 
 def stamp() -> dict[str, str]:
     """When and on which Python the figures were taken."""
@@ -36,6 +38,20 @@ def median(values: Sequence[float]) -> float:
     ordered = sorted(values)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def at_its_best(works: Sequence[float]) -> float:
+    """What the fixed work takes while the core is as fast as in the best twentieth of a run.
+
+    Figures are scaled to that: they are what they would be if nothing else used the machine.
+    """
+    return sorted(works)[len(works) // 20]
+
+
+def stay_on_core() -> None:
+    """Keep this process where its starter said; one that is moved from core to core finds its memory cold."""
+    if CORE in os.environ:
+        os.sched_setaffinity(0, {int(os.environ[CORE])})
 
 
 def resident() -> int:

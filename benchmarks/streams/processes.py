@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from streams.meter import CORE
+
 HERE = Path(__file__).parent.parent
 PATIENCE = 240.0
 
@@ -20,7 +22,7 @@ class BenchmarkError(Exception):
     """A process of the benchmark did not do what it was asked."""
 
 
-def _environment(paths: Sequence[str], certificate: str) -> dict[str, str]:
+def _environment(paths: Sequence[str], certificate: str, core: int | None) -> dict[str, str]:
     """What the processes see: no user's keys, proxies or settings, and nothing that phones home."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {
@@ -31,14 +33,24 @@ def _environment(paths: Sequence[str], certificate: str) -> dict[str, str]:
         "ANTHROPIC_API_KEY": "x",
         "LANGSMITH_TRACING": "false",
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        **({} if core is None else {CORE: str(core)}),
         **({"SSL_CERT_FILE": f"{certificate}.authority"} if certificate else {}),
     }
+
+
+def _cores() -> list[int]:
+    """The cores that there are; none where a process cannot be kept on one, or there is only one."""
+    tell = getattr(os, "sched_getaffinity", None)
+    cores = sorted(tell(0)) if tell is not None else []
+    return cores if len(cores) > 1 else []
 
 
 class Process:
     """A Python process that speaks by lines, and ends when its standard input does."""
 
-    def __init__(self, command: Sequence[str], *, python: str = "", certificate: str = "") -> None:
+    def __init__(
+        self, command: Sequence[str], *, python: str = "", certificate: str = "", core: int | None = None
+    ) -> None:
         # This interpreter's worker finds what this one does; another's environment has all that it needs.
         paths = () if python else tuple(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
         self._name = " ".join(command)
@@ -47,7 +59,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=_environment(paths, certificate),
+            env=_environment(paths, certificate, core),
         )
 
     def line(self) -> str:
@@ -104,7 +116,9 @@ def certificate(folder: str) -> str:
 def servers(count: int, pem: str = "") -> Iterator[list[str]]:
     """The addresses of servers, each in a process of its own."""
     command = ["streams.server", *(["--tls", pem] if pem else [])]
-    running = [Process(command) for _ in range(count)]
+    # The first core is the client's.
+    cores = _cores()[1:] or [None]
+    running = [Process(command, core=cores[number % len(cores)]) for number in range(count)]
     try:
         scheme = "https" if pem else "http"
         yield [f"{scheme}://127.0.0.1:{int(one.line())}" for one in running]
@@ -127,5 +141,5 @@ class Worker(Process):
         pem: str = "",
     ) -> None:
         command = ["streams.worker", client, wire, ",".join(bases), "--loop", loop]
-        super().__init__(command, python=python, certificate=pem)
+        super().__init__(command, python=python, certificate=pem, core=next(iter(_cores()), None))
         self.version: str = self.answer()["version"]

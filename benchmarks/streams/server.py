@@ -22,7 +22,7 @@ from functools import cache
 from typing import cast
 
 from streams.bodies import WIRES, Wire
-from streams.meter import allow_many_files, certified
+from streams.meter import allow_many_files, certified, stay_on_core
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\ncontent-type: text/event-stream\r\n"
@@ -159,6 +159,7 @@ async def serve(certificate: str) -> None:
 
 
 def main() -> None:
+    stay_on_core()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tls", default="")
     options = parser.parse_args()

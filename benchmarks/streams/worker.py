@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from streams.clients import CLIENTS, Stream
-from streams.meter import Lags, allow_many_files, fixed_work, median, resident, waited
+from streams.meter import Lags, allow_many_files, fixed_work, median, resident, stay_on_core, waited
 
 Answer = dict[str, Any]
 PACKAGES = {"httpx+json": "httpx", "llmstream-folded": "llmstream", "pydantic-ai": "pydantic-ai-slim"}
@@ -183,6 +183,7 @@ async def orders(worker: Worker, hello: Answer) -> None:
 
 
 def main() -> None:
+    stay_on_core()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("client", choices=CLIENTS)
     parser.add_argument("wire")

@@ -18,6 +18,8 @@ from llmstream.wire.framing.sse import SSEFramer
 from llmstream.wire.http import ResponseHead
 from llmstream.wire.openai_chat.decode import ChatDecoder
 from llmstream.wire.openai_chat.quirks import Quirks
+from llmstream.wire.openai_responses.decode import ResponsesDecoder
+from llmstream.wire.openai_responses.quirks import Quirks as ResponsesQuirks
 from llmstream.wire.plain import PlainPipe, Template, piped
 
 MANY = settings(max_examples=int(os.environ.get("LLMSTREAM_EXAMPLES", "200")))
@@ -40,6 +42,11 @@ class LongMessages(Decoder):
         return False
 
 
+class LongResponses(ResponsesDecoder):
+    def plain(self, data: bytes | str, out: list[Event], /) -> bool:
+        return False
+
+
 def chat(text: str, changes: dict[str, object], finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
     chunk = {"id": "c", "model": "m", "choices": [choice], **changes}
@@ -56,12 +63,26 @@ def messages(text: str, index: int) -> bytes:
 
 
 CHANGES = st.sampled_from([
-    {}, {}, {}, {}, {"id": "d"}, {"obfuscation": "abc"}, {"obfuscation": "c"}, {"usage": None}, {"novel": 1},
-    {"model": None}, {"choices": []},
+    {}, {}, {}, {}, {"id": "d"}, {"obfuscation": "abc"}, {"obfuscation": "c"}, {"obfuscation": '"'},
+    {"usage": None}, {"novel": 1}, {"model": None}, {"choices": []},
 ])  # fmt: skip
 CHAT = st.builds(chat, TEXTS, CHANGES, st.sampled_from([None] * 9 + ["stop"]))
 # To JSON a line's end is a blank; to server-sent events it ends the data.
 BROKEN = CHAT.map(lambda frame: frame.replace(b", ", b",\n", 1))
+RESPONSES = st.one_of(
+    st.builds(
+        lambda text, number, place: block(
+            "response.output_text.delta",
+            {"output_index": place, "content_index": 0, "delta": text, "sequence_number": number},
+        ),
+        TEXTS,
+        st.integers(0, 3),
+        st.sampled_from([0, 0, 0, 1]),
+    ),
+    st.just(block("response.output_text.delta", {"output_index": 0, "delta": 5})),
+    st.just(block("response.output_text.done", {"output_index": 0, "content_index": 0, "text": "abc"})),
+    st.just(block("response.completed", {"response": {"id": "r", "status": "completed", "output": []}})),
+)
 STARTED = {"content_block": {"type": "text", "text": ""}}
 MESSAGES = st.one_of(
     st.builds(messages, TEXTS, st.sampled_from([0, 0, 0, 1])),
@@ -107,6 +128,15 @@ def test_messages_say_the_same_by_both_ways(pieces: list[bytes]) -> None:
     short = piped(select(HEAD), Decoder("p"))
     assert isinstance(short, PlainPipe)
     assert outcome(short, pieces) == outcome(Pipe(select(HEAD), LongMessages("p")), [b"".join(pieces)])
+
+
+@MANY
+@given(bodies(RESPONSES))
+def test_responses_say_the_same_by_both_ways(pieces: list[bytes]) -> None:
+    short = piped(select(HEAD), ResponsesDecoder("p", ResponsesQuirks()))
+    assert isinstance(short, PlainPipe)
+    long = Pipe(select(HEAD), LongResponses("p", ResponsesQuirks()))
+    assert outcome(short, pieces) == outcome(long, [b"".join(pieces)])
 
 
 def test_what_came_before_a_failure_is_given_first() -> None:
@@ -157,6 +187,22 @@ def test_a_template_does_not_take_other_data() -> None:
         b'{"text":","n":1}',
         b'{"text":null,"n":1}',
         b"",
+    ):
+        assert template.text_in(other) is None
+
+
+def test_padding_may_change_beside_the_text() -> None:
+    template = Template.of(b'{"text":"a","n":1,"obfuscation":"x1"}', "a", text_of)
+    assert template is not None
+    assert template.text_in(b'{"text":"b","n":1,"obfuscation":"y234"}') == "b"
+    assert template.text_in(b'{"text":"b","n":1,"obfuscation":"x1"}') == "b"
+    assert template.text_in(b'{"text":"\\",\\"n\\":1","n":1,"obfuscation":"x1"}') == '","n":1'
+    for other in (
+        b'{"text":"b","n":1,"obfuscation":""}',
+        b'{"text":"b","n":1,"obfuscation":"a","n":"2"}',
+        b'{"text":"b","n":2,"obfuscation":"y234"}',
+        b'{"text":"b","n":1}',
+        b'{"text":"b","n":1,"obfuscation":"x',
     ):
         assert template.text_in(other) is None
 

@@ -8,6 +8,7 @@ frame takes the long way there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Protocol, Self, cast
 
@@ -47,14 +48,17 @@ class Template:
     """A frame's data of which one string changes from frame to frame, and no byte around it.
 
     Where the bytes around are those of a frame that was read as a whole, and a JSON string stands between
-    them, nothing else of the frame needs to be read again.
+    them, nothing else of the frame needs to be read again. Letters and digits that hide how long the text is
+    may follow it, as OpenAI's `obfuscation` does, and are no matter.
     """
 
-    __slots__ = ("_after", "_before", "_end", "_start", "_string")
+    __slots__ = ("_after", "_before", "_end", "_padded", "_start", "_string")
 
     def __init__(self, before: bytes, after: bytes, /) -> None:
+        padded = _PADDING.fullmatch(after)
         self._before = before
         self._after = after
+        self._padded = None if padded is None else (padded[1], padded[2])
         self._start = len(before)
         self._end = -len(after)
         # The quotes belong to what is around, and to the string.
@@ -77,15 +81,29 @@ class Template:
 
     def text_in(self, data: bytes, /) -> str | None:
         """The string in data of this form; None where it is of another."""
-        if data[: self._start] != self._before or data[self._end :] != self._after:
+        if data[: self._start] != self._before:
             return None
+        string = self._string
+        if data[self._end :] != self._after:
+            if self._padded is None or (end := self._before_padding(data)) < 0:
+                return None
+            string = slice(self._start - 1, end + 1)
         try:
-            return _string(data[self._string])
+            return _read_string(data[string])
         except (msgspec.DecodeError, UnicodeError):
             return None
 
+    def _before_padding(self, data: bytes) -> int:
+        """Where what stands between text and padding begins; -1 where data ends in another way."""
+        after, last = self._padded or (b"", b"")
+        at = data.find(after, self._start)
+        padding = data[at + len(after) : -len(last)]
+        return at if padding.isalnum() and data[-len(last) :] == last else -1
 
-_string = msgspec.json.Decoder(str).decode
+
+# A proof that what is passed over is a string that ends where it seems to.
+_PADDING = re.compile(rb'(.*"obfuscation": ?")[0-9A-Za-z]+("\s*}\s*)', re.DOTALL)
+_read_string = msgspec.json.Decoder(str).decode
 
 
 def piped(framer: Stage[bytes, Frame], decoder: Stage[Frame, Event], /) -> Stage[bytes, Event]:

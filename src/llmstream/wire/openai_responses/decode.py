@@ -27,8 +27,8 @@ from llmstream.values.events import (
     Event,
     Raw,
     ReasoningDelta,
-    TextDelta,
     ToolCallArgsDelta,
+    text_delta,
 )
 from llmstream.wire.codec import Ids, counter
 from llmstream.wire.failures import failure
@@ -62,6 +62,8 @@ class ResponsesDecoder:
         TruncatedStreamError: when the body ends before the answer was complete.
     """
 
+    plain_head = b"event: response.output_text.delta\ndata: "
+
     def __init__(self, provider: str, quirks: Quirks, *, ids: Ids | None = None, raw: bool = False) -> None:
         self.sequence: int | None = None
         self.response_id: str | None = None
@@ -80,31 +82,41 @@ class ResponsesDecoder:
         self._type: str | None = None
         self._output = self._place = -1
         self._slot: Slot | None = None
-        self._make: _Make = TextDelta
+        self._make: _Make = text_delta
 
     def feed(self, frame: Frame, /) -> Iterable[Event]:
         """Take one frame."""
+        out: list[Event] = []
+        if self.plain(frame.data, out):
+            return out
         self._number += 1
         self._text = frame.data
-        if self._type is not None:
-            try:
-                hot = read_hot(frame.data)
-            except (msgspec.DecodeError, UnicodeError, RecursionError):
-                return self._slow(frame)
-            if (
-                hot.type == self._type
-                and hot.output_index == self._output
-                and (hot.content_index or hot.summary_index) == self._place
-                and self._slot is not None
-                and not hot.logprobs
-            ):
-                # Nearly all frames are this one: more of the part that was written to last.
-                self.sequence = hot.sequence_number
-                if not hot.delta:
-                    return ()
-                self._slot.pieces.append(hot.delta)
-                return (self._make(self._slot.index, hot.delta),)
         return self._slow(frame)
+
+    def plain(self, data: bytes | str, out: list[Event], /) -> bool:
+        """Take the data of a frame that lengthens the part that was written to last; as `wire.plain`."""
+        if self._type is None:
+            return False
+        try:
+            hot = read_hot(data)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return False
+        slot, delta = self._slot, hot.delta
+        if (
+            hot.type != self._type
+            or hot.output_index != self._output
+            or (hot.content_index or hot.summary_index) != self._place
+            or slot is None
+            or hot.logprobs
+        ):
+            return False
+        # Nearly all frames are this one.
+        self._number += 1
+        self.sequence = hot.sequence_number
+        if delta:
+            slot.pieces.append(delta)
+            out.append(self._make(slot.index, delta))
+        return True
 
     def feed_eof(self) -> Iterable[Event]:
         """Say that the body has ended."""
@@ -224,7 +236,7 @@ class ResponsesDecoder:
         refusal = record["type"] != _OUTPUT_TEXT
         self._answer.text(slot, _str(record, "delta"), record.get("logprobs"), out, refusal=refusal)
         if not refusal:
-            self._expect(record, slot, place, TextDelta)
+            self._expect(record, slot, place, text_delta)
 
     def _thought(self, record: JSONObject, out: list[Event]) -> None:
         slot, place = self._part(record, out)
