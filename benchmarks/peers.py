@@ -3,7 +3,8 @@
     python benchmarks/peers.py [--peers llmstream,openai] [--rounds 9]
 
 Each library is installed in an environment of its own and runs in a process of its own, which reads the
-same 2,000 text deltas from a server on 127.0.0.1: on OpenAI's chat wire, or on Anthropic's messages wire.
+same 2,000 text deltas from a server on 127.0.0.1: on OpenAI's chat wire, Anthropic's messages wire, or
+OpenAI's Responses wire.
 `us_per_event` is CPU of the client process, user and system; `ratio` compares it with `limit`, the least
 that a typed client on asyncio can do. Every figure is the median over rounds in which all take turns, scaled
 by a fixed piece of work timed beside each: read the ratios, the microseconds belong to one machine.
@@ -40,8 +41,10 @@ ROWS: dict[str, tuple[str, str, str]] = {
     "limit, messages": ("limit", "limit", "messages"),
     "llmstream, messages": ("llmstream", "llmstream", "messages"),
     "anthropic, messages": ("anthropic", "anthropic", "messages"),
+    "limit, responses": ("limit", "limit", "responses"),
+    "llmstream, responses": ("llmstream", "llmstream", "responses"),
 }
-LIMITS = {"chat": "limit", "messages": "limit, messages"}
+LIMITS = {"chat": "limit", "messages": "limit, messages", "responses": "limit, responses"}
 Turn = dict[str, float]
 
 

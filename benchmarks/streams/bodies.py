@@ -113,4 +113,35 @@ def _messages() -> Wire:
     )
 
 
-WIRES = {"chat": _chat(), "messages": _messages()}
+def _responses() -> Wire:
+    response = {
+        "id": "resp_0a7c41d2e9",
+        "object": "response",
+        "model": "gpt-5.5-2026-03-05",
+        "status": "in_progress",
+    }
+    item: dict[str, object] = {"id": "msg_0b1f", "type": "message", "role": "assistant", "content": []}
+    part: dict[str, object] = {"type": "output_text", "text": "", "annotations": []}
+    at: dict[str, object] = {"item_id": "msg_0b1f", "output_index": 0, "content_index": 0}
+    name, padding = "response.output_text.delta", PADDING.decode()
+    delta = _event(name, sequence_number=4, **at, delta="@@", logprobs=[], obfuscation=padding)
+    left, right = delta.split(b"@@")
+    usage = {"input_tokens": 11, "output_tokens": 2000, "total_tokens": 2011}
+    ended = {**response, "status": "completed", "output": [], "usage": usage}
+    return Wire(
+        "/v1/responses",
+        (
+            _event("response.created", sequence_number=0, response=response),
+            _event("response.output_item.added", sequence_number=1, output_index=0, item=item),
+            _event("response.content_part.added", sequence_number=2, **at, part=part),
+        ),
+        left,
+        right,
+        (
+            _event("response.output_item.done", sequence_number=5, output_index=0, item=item),
+            _event("response.completed", sequence_number=6, response=ended),
+        ),
+    )
+
+
+WIRES = {"chat": _chat(), "messages": _messages(), "responses": _responses()}

@@ -31,7 +31,11 @@ def limit(base: str, wire: str, _streams: int) -> Stream:
 def _model(base: str, wire: str) -> Any:
     import llmstream
 
-    name, path = {"chat": (f"openai-chat/{CHAT}", "/v1"), "messages": (f"anthropic/{CLAUDE}", "")}[wire]
+    name, path = {
+        "chat": (f"openai-chat/{CHAT}", "/v1"),
+        "messages": (f"anthropic/{CLAUDE}", ""),
+        "responses": (f"openai/{CHAT}", "/v1"),
+    }[wire]
     return llmstream.get_model(name, base_url=base + path, key="x")
 
 

@@ -57,6 +57,13 @@ class Message(msgspec.Struct):
     delta: BlockDelta | None = None
 
 
+class ResponseEvent(msgspec.Struct):
+    type: str
+    output_index: int = 0
+    delta: str = ""
+
+
+_response = msgspec.json.Decoder(ResponseEvent).decode
 _chat = msgspec.json.Decoder(ChatChunk).decode
 _message = msgspec.json.Decoder(Message).decode
 
@@ -79,10 +86,22 @@ def message_event(data: bytes) -> Text | End | None:
     return None
 
 
-EVENTS: dict[str, Callable[[bytes], Text | End | None]] = {"chat": chat_event, "messages": message_event}
+def response_event(data: bytes) -> Text | End | None:
+    event = _response(data)
+    if event.type == "response.output_text.delta":
+        return Text(event.output_index, event.delta)
+    return End("completed") if event.type == "response.completed" else None
+
+
+EVENTS: dict[str, Callable[[bytes], Text | End | None]] = {
+    "chat": chat_event,
+    "messages": message_event,
+    "responses": response_event,
+}
 REQUESTS = {
     "chat": ("/v1/chat/completions", {"model": "m", "stream": True, "messages": []}),
     "messages": ("/v1/messages", {"model": "m", "max_tokens": 4096, "stream": True, "messages": []}),
+    "responses": ("/v1/responses", {"model": "m", "stream": True, "input": []}),
 }
 
 

@@ -174,11 +174,14 @@ class EventStream(Generic[R]):
         return self if self._entered else self._each()
 
     async def __anext__(self) -> Event:
-        if self._at >= len(self._batch) and not await self._fill():
-            self.raise_failure()
-            raise StopAsyncIteration
-        self._at += 1
-        return self._batch[self._at - 1]
+        at, batch = self._at, self._batch
+        if at >= len(batch):
+            if not await self._fill():
+                self.raise_failure()
+                raise StopAsyncIteration
+            at, batch = self._at, self._batch
+        self._at = at + 1
+        return batch[at]
 
     async def take(self) -> Sequence[Event]:
         """The events that have come and were not given yet, at least one; empty at the end.
