@@ -2,8 +2,9 @@
 
     python benchmarks/micro.py [--count 10000] [--rounds 9]
 
-`decoders` has what an event of each dialect costs, for reads of 64 KiB: `framer` and `decoder` alone, and
-all of it up to a consumer, `iterated` by `async for` and `awaited` as a Response. `growth` is the cost an
+`decoders` has what an event of each dialect costs, for reads of 64 KiB: `framed` by the framer alone,
+`decoded` from bytes to events by the way that a call takes, which may pass the framer by, and all of it up
+to a consumer, `iterated` by `async for` and `awaited` as a Response. `growth` is the cost an
 event of a stream four times as long over that of the short one: near 1 is linear. `sync` reads the same
 2,000 events from a server on 127.0.0.1 with and without `await`; `throughput` is sync to async.
 Each figure is the median over rounds in which all take turns, scaled by a fixed piece of work beside each.
@@ -120,8 +121,8 @@ def layers(cost: dict[str, float]) -> dict[str, float]:
     frames, events, iterated, awaited = (cost[layer.__name__] for layer in LAYERS)
     growth = cost[f"{decode.stream.__name__} x4"] / iterated
     return {
-        "framer": frames,
-        "decoder": events - frames,
+        "framed": frames,
+        "decoded": events,
         "iterated": iterated,
         "awaited": awaited,
         "growth": growth,

@@ -31,7 +31,7 @@ def test_micro_measures_every_dialect():
     assert {"date", "python", "framer", "events_made", "reducer", "serial_write", "serial_read"} <= set(found)
     assert {"anthropic", "openai-chat"} <= set(found["decoders"]) <= set(names())
     for costs in found["decoders"].values():
-        assert {"framer", "decoder", "iterated", "awaited", "growth"} <= set(costs)
+        assert {"framed", "decoded", "iterated", "awaited", "growth"} <= set(costs)
     assert set(found["sync"]) == {"async_us", "sync_us", "throughput"}
 
 
@@ -66,7 +66,7 @@ RUN = {"ratio": 1.5, "us_per_event": 30.0, "lag_p50_best_ms": 0.5, "open_close_m
 RESULTS: dict[str, dict[str, Any]] = {
     "imports": {"bare_interpreter": 10.0, "import_llmstream": 90.5},
     "micro": {
-        "decoders": {"openai-chat": {"framer": 0.5, "decoder": 1.0, "growth": 1.0}},
+        "decoders": {"openai-chat": {"framed": 0.5, "decoded": 1.0, "growth": 1.0}},
         "framer": {"sse": 0.5},
         "reducer": {"reduce": 0.4, "reduce, growth": 1.0},
         "serial_write": {"text_delta": 0.5},
