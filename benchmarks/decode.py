@@ -1,9 +1,9 @@
 """What a token costs between a read and the consumer: microseconds an event, by dialect and by layer.
 
 Prints JSON, with every dialect whose own server half can write the body. `frames` is the framer alone,
-`events` from bytes to events by the way that a call takes, `stream` all that a consumer of `async for` pays, `folded` an awaited Response;
-each for reads of 64 KiB. `ratio` is `stream` at four times the length over four: near 1 is linear. There is
-no network in it; benchmarks/transport.py has that.
+`events` the way from bytes to events that a call takes, `stream` all that a consumer of `async for` pays,
+`folded` an awaited Response; each for reads of 64 KiB. `ratio` is `stream` at four times the length over
+four: near 1 is linear. There is no network in it; benchmarks/transport.py has that.
 """
 
 import json
