@@ -323,7 +323,7 @@ def test_codecs_do_not_know_each_other():
 
 
 # The faces: each keyword is a thing to say about a call, and they all end in one Request.
-WIDE = {"prompt", "chain", "reply", "get_model"}
+WIDE = {"prompt", "chain", "reply", "get_model", "get_provider"}
 
 
 def length(function: Function) -> int:
