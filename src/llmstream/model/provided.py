@@ -162,12 +162,9 @@ class ProviderModel(Model):
         """The dialect that is spoken, with the provider's quirks."""
         return self._endpoint.provider.codec
 
-    async def events(self, request: Request, /) -> AsyncGenerator[Event, None]:
+    def events(self, request: Request, /) -> AsyncGenerator[Event, None]:
         """The events of one call, one by one; raises as `batches`."""
-        async with aclosing(self.batches(request)) as source:
-            async for batch in source:
-                for event in batch:
-                    yield event  # noqa: ASYNC119 - aclosing is the cleanup
+        return _each(self.batches(request))
 
     def batches(
         self, request: Request, /, *, timeouts: Timeouts | None = None, retries: Retries | None = None
@@ -223,3 +220,10 @@ class ProviderModel(Model):
             prepare=opened,
             interrupt=line.interrupt,
         )
+
+
+async def _each(batches: AsyncGenerator[Sequence[Event], None]) -> AsyncGenerator[Event, None]:
+    async with aclosing(batches):
+        async for batch in batches:
+            for event in batch:
+                yield event  # noqa: ASYNC119 - closed above
