@@ -7,6 +7,7 @@ import attrs
 import pytest
 
 from llmstream import (
+    BodyTooLargeError,
     ConfigError,
     ConnectError,
     ConnectionLost,
@@ -141,6 +142,18 @@ async def test_a_frame_over_the_limit_is_refused() -> None:
     came, error = await failure(made)
     assert came == [TextDelta(0, "a")]
     assert "500 bytes" in str(error)
+
+
+async def test_an_answer_over_the_limit_is_cut_with_what_came_before() -> None:
+    limits = Limits(output_bytes=len(word("a")) * 2)
+    made = call(Answer([word("a"), word("b"), word("c"), STOP, DONE], SSE), limits=limits)
+    given = []
+    with pytest.raises(BodyTooLargeError, match="at most") as caught:
+        async for event in events(made):
+            given.append(event)
+    assert given == [TextDelta(0, "a"), TextDelta(0, "b"), TextDelta(0, "c")]
+    assert (caught.value.phase, caught.value.retryable) == ("stream", False)
+    assert made.transport.exchanges[0].closed
 
 
 async def test_leaving_between_two_batches_closes() -> None:
