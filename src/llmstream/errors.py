@@ -144,8 +144,6 @@ class FrameTooLargeError(WireError):
 class BodyTooLargeError(WireError):
     """The body of an answer is larger than the limit that the caller set."""
 
-    phase = "stream"
-
 
 class MalformedFrameError(WireError):
     """A frame is not what the protocol says."""

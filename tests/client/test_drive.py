@@ -12,6 +12,7 @@ from llmstream import (
     ConnectError,
     ConnectionLost,
     Done,
+    Event,
     LLMStreamError,
     MalformedFrameError,
     OverloadedError,
@@ -147,12 +148,16 @@ async def test_a_frame_over_the_limit_is_refused() -> None:
 async def test_an_answer_over_the_limit_is_cut_with_what_came_before() -> None:
     limits = Limits(output_bytes=len(word("a")) * 2)
     made = call(Answer([word("a"), word("b"), word("c"), STOP, DONE], SSE), limits=limits)
-    given = []
+    given: list[Event] = []
+
+    async def read() -> None:
+        async for batch in batches(made):
+            given.extend(batch)
+
     with pytest.raises(BodyTooLargeError, match="at most") as caught:
-        async for event in events(made):
-            given.append(event)
+        await read()
     assert given == [TextDelta(0, "a"), TextDelta(0, "b"), TextDelta(0, "c")]
-    assert (caught.value.phase, caught.value.retryable) == ("stream", False)
+    assert (caught.value.phase, caught.value.retryable) == ("parse", False)
     assert made.transport.exchanges[0].closed
 
 

@@ -4,7 +4,7 @@ Each outcome is typed, bounded in time, without the key in it, and leaves no con
 """
 
 import contextlib
-import datetime
+import datetime as dt
 import pickle
 import socket
 import ssl
@@ -221,7 +221,7 @@ def connect_authority() -> trustme.CA:
     return trustme.CA()
 
 
-LAST_YEAR = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+LAST_YEAR = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize("library", ["httpx", "httpx2", "ours"])
@@ -420,7 +420,9 @@ class Slow:
             self.open -= 1
 
 
-async def _pump(source: anyio.abc.SocketStream, sink: anyio.abc.SocketStream, end: Callable[[], None]) -> None:
+async def _pump(
+    source: anyio.abc.SocketStream, sink: anyio.abc.SocketStream, end: Callable[[], None]
+) -> None:
     with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
         while True:
             await sink.send(await source.receive())

@@ -156,7 +156,9 @@ def test_row_14_retry_after_in_all_its_forms(status_backend, shared: Path) -> No
 
 
 async def _case_of_row_14(case: dict) -> None:
-    refused = Answer([b'{"error":{"message":"slow down"}}'], ResponseHead(429, {"date": NOW, **case["headers"]}))
+    refused = Answer(
+        [b'{"error":{"message":"slow down"}}'], ResponseHead(429, {"date": NOW, **case["headers"]})
+    )
     waits: list[float | None] = []
     retries = Retries(2, listener=lambda attempt: waits.append(attempt.wait))
     model, transport = scripted(refused, Answer(WHOLE, ResponseHead(200, SSE)), retries=retries)
@@ -208,7 +210,8 @@ async def test_row_15_refused_and_then_answered(status, face) -> None:
         assert response.text() == "ab"
         assert len(server.requests) == 3
     first, second = told
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     assert 0.015 <= first <= 0.02
     assert 0.03 <= second <= 0.04
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
+import anyio
 import pytest
 
 from llmstream import (
@@ -12,11 +13,14 @@ from llmstream import (
     Model,
     Options,
     OutputSchema,
+    OverloadedError,
     Request,
+    Retries,
     TextDelta,
     Timeouts,
     Tool,
     ToolChoice,
+    TruncatedStreamError,
     UnsupportedError,
     assistant,
     system,
@@ -128,8 +132,10 @@ async def test_a_models_generator_is_closed_when_it_is_left() -> None:
 
 
 async def test_a_call_is_made_again_where_retries_are_asked_for() -> None:
-    busy = OverloadedError("busy")
-    scripts = [[busy], [busy], [TextDelta(0, "at last"), Done(finish_reason="stop")]]
+    def busy() -> OverloadedError:
+        return OverloadedError("busy")
+
+    scripts = [[busy()], [busy()], [TextDelta(0, "at last"), Done(finish_reason="stop")]]
     again = Retries(3, first_wait=0.001)
     model = ScriptedModel(scripts)
     assert await model.prompt("hi", retries=again).text() == "at last"
@@ -137,9 +143,9 @@ async def test_a_call_is_made_again_where_retries_are_asked_for() -> None:
     with pytest.raises(OverloadedError):
         await ScriptedModel(scripts).prompt("hi")
     with pytest.raises(OverloadedError) as caught:
-        await ScriptedModel([[TextDelta(0, "a"), busy]]).prompt("hi", retries=again)
+        await ScriptedModel([[first := busy()], [TextDelta(0, "a"), busy()]]).prompt("hi", retries=again)
     assert caught.value.partial is not None
-    assert caught.value.attempts == ()
+    assert caught.value.attempts == (first,)
 
 
 async def test_a_stream_is_closed_by_another_task_between_two_attempts() -> None:

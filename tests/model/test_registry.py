@@ -4,24 +4,33 @@ import itertools
 import os
 import sys
 
+import anyio.to_thread
 import pytest
 
 from llmstream import (
+    Attempt,
     ConfigError,
     Done,
+    Limits,
     Model,
+    OverloadedError,
     Provider,
+    RateLimiter,
+    Retries,
     Secret,
     TextDelta,
+    Timeouts,
     UnexpectedContentError,
     get_model,
+    get_provider,
     hookimpl,
+    sync,
 )
 from llmstream.model import registry
 from llmstream.model.provided import ProviderModel
 from llmstream.plugins import plugins
 from llmstream.testing.fakes import ScriptedModel
-from llmstream.testing.loopback import replies, serve
+from llmstream.testing.loopback import Received, Reply, replies, serve
 from llmstream.transport.http import HttpTransport
 from llmstream.transport.memory import MemoryTransport
 from llmstream.wire import find

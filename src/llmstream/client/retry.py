@@ -113,14 +113,20 @@ async def attempts(
                     yield batch  # noqa: ASYNC119 - aclosing is the cleanup
             return
         except LLMStreamError as error:
+            error.attempts = course.failed
             if begun or not await course.goes_on(error):
                 raise
 
 
 class _Course:
-    """What became of the attempts so far."""
+    """What became of the attempts so far.
 
-    __slots__ = ("_chance", "_failed", "_last", "_line", "_retries", "began")
+    Attributes:
+        began: when the first one did, by the event loop's clock.
+        failed: how they ended.
+    """
+
+    __slots__ = ("_chance", "_last", "_line", "_retries", "began", "failed")
 
     def __init__(
         self, retries: Retries, line: Line, total: float | None, chance: Callable[[], float]
@@ -131,7 +137,7 @@ class _Course:
         self._retries = retries
         self._line = line
         self._chance = chance
-        self._failed: list[LLMStreamError] = []
+        self.failed: tuple[LLMStreamError, ...] = ()
 
     async def goes_on(self, error: LLMStreamError) -> bool:
         """Note that an attempt failed; wait for the next one, or say that there is none.
@@ -141,15 +147,14 @@ class _Course:
         """
         if self._line.cut:
             return False
-        number, now = len(self._failed) + 1, anyio.current_time()
+        number, now = len(self.failed) + 1, anyio.current_time()
         wait = wait_before(number + 1, error, self._retries, chance=self._chance())
         if wait is not None and now + wait > self._last:
             wait = None
-        error.attempts = tuple(self._failed)
         if self._retries.listener is not None:
             self._retries.listener(Attempt(number, error, wait))
         if wait is None:
             return False
-        self._failed.append(error)
+        self.failed = (*self.failed, error)
         await self._line.pause(now + wait)
         return True
