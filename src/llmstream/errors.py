@@ -103,7 +103,7 @@ class ConnectionLost(TransportError):  # noqa: N818 - the name that others rely 
 
 
 class PoolTimeout(TransportError):  # noqa: N818 - the name that others rely on
-    """No connection of the client's own pool became free in time."""
+    """No connection of the client's own pool, or no turn of its limiter, became free in time."""
 
     phase = "connect"
 
