@@ -27,8 +27,10 @@ from llmstream import (
     ConnectionLost,
     EventStream,
     Model,
+    RateLimiter,
     Request,
     Response,
+    Retries,
     TextDelta,
     TimeoutExceeded,
     Timeouts,
@@ -337,6 +339,33 @@ async def test_the_next_call_works_wherever_one_was_cancelled(connect, use) -> N
             # Nothing but connections that can serve again is left.
             assert server.open_connections <= 3
         assert k > 2
+
+
+@given_clients
+async def test_the_next_call_works_wherever_one_that_was_made_again_was_cancelled(connect) -> None:
+    """A turn of the limiter that is lost would hold every call after it."""
+    refusals = 0
+
+    async def refused_at_first(received: Received, reply: Reply) -> None:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            await reply.head(503, chunked=0)
+        else:
+            await whole(received, reply)
+
+    async with serve(refused_at_first) as server:
+        again = Retries(3, first_wait=0)
+        model = connect(server.url, retries=again, limiter=RateLimiter(concurrency=1))
+        going, k = True, 0
+        while going:
+            refusals = 2
+            going, k = await cancelled(lambda: awaited(model), k + 1), k + 1
+            refusals = 0
+            with anyio.fail_after(5):
+                await looped(model)
+            assert server.open_connections <= 1
+        assert k > 6
 
 
 @given_clients

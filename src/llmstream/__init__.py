@@ -16,6 +16,9 @@ from llmstream.errors import (
     AuthError as AuthError,
 )
 from llmstream.errors import (
+    BodyTooLargeError as BodyTooLargeError,
+)
+from llmstream.errors import (
     ConfigError as ConfigError,
 )
 from llmstream.errors import (
@@ -222,6 +225,10 @@ from llmstream.values.secret import Secret as Secret
 from llmstream.values.usage import Usage as Usage
 
 if TYPE_CHECKING:
+    from llmstream.client.limiter import RateLimiter as RateLimiter
+    from llmstream.client.limits import Limits as Limits
+    from llmstream.client.retries import Attempt as Attempt
+    from llmstream.client.retries import Retries as Retries
     from llmstream.client.timeouts import Timeouts as Timeouts
     from llmstream.model.connected import ConnectedProvider as ConnectedProvider
     from llmstream.model.conversation import Conversation as Conversation
@@ -239,13 +246,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "Attempt": "client.retries",
     "ConnectedProvider": "model.connected",
     "Conversation": "model.conversation",
     "EventStream": "model.stream",
+    "Limits": "client.limits",
     "Loss": "model.portable",
     "Model": "model.model",
     "Provider": "providers._provider",
+    "RateLimiter": "client.limiter",
     "Response": "model.response",
+    "Retries": "client.retries",
     "Timeouts": "client.timeouts",
     "get_model": "model.registry",
     "get_provider": "model.registry",

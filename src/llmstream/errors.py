@@ -12,6 +12,7 @@ LLMStreamError
 ├── WireError                   the peer broke its own protocol
 │   ├── TruncatedStreamError
 │   ├── FrameTooLargeError
+│   ├── BodyTooLargeError
 │   ├── MalformedFrameError
 │   └── UnexpectedContentError
 ├── ProviderError               the peer refused; has `.status .request_id .retry_after .rate_limits .body`
@@ -50,12 +51,14 @@ class LLMStreamError(Exception):
         partial: the Response so far, or None before the first event.
         ending: what the wire had said by then of the answer as a whole (its id, model and usage), if it
             was a wire's body that failed; `partial` has it too.
+        attempts: the errors of the attempts that the call made before this one, in order.
     """
 
     retryable: bool = False
     phase: Phase = "consumer"
     partial: Response | None = None
     ending: Done | None = None
+    attempts: tuple[LLMStreamError, ...] = ()
 
     def __init__(self, message: str, *, phase: Phase | None = None) -> None:
         super().__init__(message)
@@ -100,7 +103,7 @@ class ConnectionLost(TransportError):  # noqa: N818 - the name that others rely 
 
 
 class PoolTimeout(TransportError):  # noqa: N818 - the name that others rely on
-    """No connection of the client's own pool became free in time."""
+    """No connection of the client's own pool, or no turn of its limiter, became free in time."""
 
     phase = "connect"
 
@@ -136,6 +139,10 @@ class TruncatedStreamError(WireError):
 
 class FrameTooLargeError(WireError):
     """One frame is larger than the limit."""
+
+
+class BodyTooLargeError(WireError):
+    """The body of an answer is larger than the limit that the caller set."""
 
 
 class MalformedFrameError(WireError):

@@ -23,6 +23,9 @@ import anyio
 import attrs
 from anyio.from_thread import BlockingPortal
 
+from llmstream.client.limiter import RateLimiter
+from llmstream.client.limits import Limits
+from llmstream.client.retries import Retries
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError
 from llmstream.jsontext import JSON, JSONObject
@@ -473,14 +476,15 @@ class Model:
         dimensions: int | None = None,
         extra: JSONObject | None = None,
         timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
     ) -> Embeddings:
         """One vector for each text, in the order of the texts; see `llmstream.Model.embed`.
 
         Raises:
             LLMStreamError: as that.
         """
-        embed = partial(self.behind.embed, batch=batch, dimensions=dimensions, extra=extra, timeouts=timeouts)
-        return _Task(lambda: embed(texts)).result()
+        embed = partial(self.behind.embed, batch=batch, dimensions=dimensions, extra=extra)
+        return _Task(lambda: embed(texts, timeouts=timeouts, retries=retries)).result()
 
     def __repr__(self) -> str:
         return repr(self.behind)
@@ -501,41 +505,71 @@ class ConnectedProvider:
         """A model of the provider's, by its id."""
         return Model(self.behind.model(id))
 
-    def models(self, *, timeouts: Timeouts | None = None) -> tuple[ModelInfo, ...]:
+    def models(
+        self, *, timeouts: Timeouts | None = None, retries: Retries | None = None
+    ) -> tuple[ModelInfo, ...]:
         """The models that the provider lists; see `llmstream.ConnectedProvider.models`.
 
         Raises:
             LLMStreamError: as that.
         """
-        return _Task(lambda: self.behind.models(timeouts=timeouts)).result()
+        return _Task(lambda: self.behind.models(timeouts=timeouts, retries=retries)).result()
 
 
-def get_provider(
+def get_provider(  # noqa: PLR0913 - a face
     name: str,
     /,
     *,
     base_url: str | None = None,
     key: Key | None = None,
     http: AsyncClientLike | None = None,
+    timeouts: Timeouts | None = None,
+    retries: Retries | None = None,
+    limits: Limits | None = None,
+    limiter: RateLimiter | None = None,
 ) -> ConnectedProvider:
     """Find a provider by name; see `llmstream.get_provider`.
 
     Raises:
         ConfigError: when there is no such provider or key.
     """
-    return ConnectedProvider(registry.get_provider(name, base_url=base_url, key=key, http=http))
+    found = registry.get_provider(
+        name,
+        base_url=base_url,
+        key=key,
+        http=http,
+        timeouts=timeouts,
+        retries=retries,
+        limits=limits,
+        limiter=limiter,
+    )
+    return ConnectedProvider(found)
 
 
-def get_model(
+def get_model(  # noqa: PLR0913 - a face
     name: str | None = None,
     *,
     base_url: str | None = None,
     key: Key | None = None,
     http: AsyncClientLike | None = None,
+    timeouts: Timeouts | None = None,
+    retries: Retries | None = None,
+    limits: Limits | None = None,
+    limiter: RateLimiter | None = None,
 ) -> Model:
     """Find a model by name; see `llmstream.get_model`.
 
     Raises:
         ConfigError: when there is no such provider or key, or no name and no default.
     """
-    return Model(registry.get_model(name, base_url=base_url, key=key, http=http))
+    found = registry.get_model(
+        name,
+        base_url=base_url,
+        key=key,
+        http=http,
+        timeouts=timeouts,
+        retries=retries,
+        limits=limits,
+        limiter=limiter,
+    )
+    return Model(found)

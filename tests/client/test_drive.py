@@ -7,10 +7,12 @@ import attrs
 import pytest
 
 from llmstream import (
+    BodyTooLargeError,
     ConfigError,
     ConnectError,
     ConnectionLost,
     Done,
+    Event,
     LLMStreamError,
     MalformedFrameError,
     OverloadedError,
@@ -28,7 +30,8 @@ from llmstream import (
     UnexpectedContentError,
     user,
 )
-from llmstream.client.drive import MAX_ERROR_BODY, Call, batches, events
+from llmstream.client.drive import Call, batches
+from llmstream.client.limits import Limits
 from llmstream.jsontext import dump_bytes
 from llmstream.testing import clock
 from llmstream.testing.fakes import Answer, Pause, ScriptedTransport
@@ -58,6 +61,13 @@ def word(text: str) -> bytes:
 STOP = frame(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
 DONE = b"data: [DONE]\n\n"
 WHOLE = [word("a"), word("b"), STOP, DONE]
+
+
+async def events(call: Call):
+    async with aclosing(batches(call)) as source:
+        async for batch in source:
+            for event in batch:
+                yield event
 
 
 def call(*answers: Answer, **more) -> Call:
@@ -129,10 +139,26 @@ async def test_the_wires_own_events_and_ids_are_passed_on_to_the_decoder() -> No
 
 
 async def test_a_frame_over_the_limit_is_refused() -> None:
-    made = call(Answer([word("a"), word("b" * 1000)], SSE), max_frame_bytes=500)
+    made = call(Answer([word("a"), word("b" * 1000)], SSE), limits=Limits(frame_bytes=500))
     came, error = await failure(made)
     assert came == [TextDelta(0, "a")]
     assert "500 bytes" in str(error)
+
+
+async def test_an_answer_over_the_limit_is_cut_with_what_came_before() -> None:
+    limits = Limits(output_bytes=len(word("a")) * 2)
+    made = call(Answer([word("a"), word("b"), word("c"), STOP, DONE], SSE), limits=limits)
+    given: list[Event] = []
+
+    async def read() -> None:
+        async for batch in batches(made):
+            given.extend(batch)
+
+    with pytest.raises(BodyTooLargeError, match="at most") as caught:
+        await read()
+    assert given == [TextDelta(0, "a"), TextDelta(0, "b"), TextDelta(0, "c")]
+    assert (caught.value.phase, caught.value.retryable) == ("parse", False)
+    assert made.transport.exchanges[0].closed
 
 
 async def test_leaving_between_two_batches_closes() -> None:
@@ -261,7 +287,7 @@ async def test_a_refusals_body_is_read_so_far_and_no_further() -> None:
     made = call(Answer([b"x" * 10_000] * 20, ResponseHead(500)))
     _, error = await failure(made, ServerError)
     assert isinstance(error, ProviderError)
-    assert len(error.body) <= MAX_ERROR_BODY
+    assert len(error.body) <= Limits().error_bytes
     assert not made.transport.exchanges[0].over
 
 

@@ -16,6 +16,7 @@ from llmstream import (
 )
 from llmstream.client.drive import Call
 from llmstream.client.fetch import DocumentCodec, fetch, payload_of
+from llmstream.client.limits import Limits
 from llmstream.testing import clock
 from llmstream.testing.fakes import Answer, Pause, ScriptedTransport
 from llmstream.transport.base import HttpCall
@@ -77,7 +78,7 @@ async def test_a_body_has_its_clocks_and_its_limit() -> None:
     error = await failed(call(b"{", Pause(), timeouts=Timeouts(first_event=3)))
     assert isinstance(error, TimeoutExceeded)
     assert (error.clock, error.seconds) == ("first_event", 3)
-    assert type(await failed(call(b"[" * 100, max_frame_bytes=10))) is FrameTooLargeError
+    assert type(await failed(call(b"[" * 100, limits=Limits(frame_bytes=10)))) is FrameTooLargeError
 
 
 async def test_the_codec_is_the_dialects_in_all_else() -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+import anyio
 import attrs
 import pytest
 
@@ -11,6 +12,7 @@ from llmstream import (
     MalformedFrameError,
     Provider,
     RateLimitError,
+    Retries,
     Secret,
     TimeoutExceeded,
     Timeouts,
@@ -122,11 +124,24 @@ async def test_vectors_that_are_missing_are_seen() -> None:
 
 async def test_a_refusal_is_typed() -> None:
     refusal = Answer([b'{"error":{"message":"slow down"}}'], ResponseHead(429, {"retry-after": "3"}))
-    acme, _ = documents(refusal, refusal)
+    acme, transport = documents(refusal, refusal)
+    acme = attrs.evolve(acme, retries=Retries(1))
     for asked in (acme.models(), acme.embed("e", ["a"])):
         with pytest.raises(RateLimitError, match="slow down") as caught:
             await asked
         assert caught.value.retry_after == 3
+    assert len(transport.calls) == 2
+
+
+async def test_what_was_refused_is_asked_again() -> None:
+    refusal = Answer([b"{}"], ResponseHead(429, {"retry-after": "3"}))
+    listed = Answer([dump_bytes({"data": [{"id": "m"}]})])
+    acme, transport = documents(refusal, listed, refusal, Answer([dump_bytes(vectors(1))]))
+    began = anyio.current_time()
+    assert [model.id for model in await acme.models()] == ["m"]
+    assert len((await acme.embed("e", ["a"])).vectors) == 1
+    assert len(transport.calls) == 4
+    assert anyio.current_time() - began == pytest.approx(6)
 
 
 async def test_the_clocks_are_the_callers() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
+import anyio
 import pytest
 
 from llmstream import (
@@ -12,11 +13,14 @@ from llmstream import (
     Model,
     Options,
     OutputSchema,
+    OverloadedError,
     Request,
+    Retries,
     TextDelta,
     Timeouts,
     Tool,
     ToolChoice,
+    TruncatedStreamError,
     UnsupportedError,
     assistant,
     system,
@@ -125,3 +129,38 @@ async def test_a_models_generator_is_closed_when_it_is_left() -> None:
         await anext(stream)
         assert model.closed == 0
     assert model.closed == 1
+
+
+async def test_a_call_is_made_again_where_retries_are_asked_for() -> None:
+    def busy() -> OverloadedError:
+        return OverloadedError("busy")
+
+    scripts = [[busy()], [busy()], [TextDelta(0, "at last"), Done(finish_reason="stop")]]
+    again = Retries(3, first_wait=0.001)
+    model = ScriptedModel(scripts)
+    assert await model.prompt("hi", retries=again).text() == "at last"
+    assert (len(model.requests), model.closed) == (3, 3)
+    with pytest.raises(OverloadedError):
+        await ScriptedModel(scripts).prompt("hi")
+    with pytest.raises(OverloadedError) as caught:
+        await ScriptedModel([[first := busy()], [TextDelta(0, "a"), busy()]]).prompt("hi", retries=again)
+    assert caught.value.partial is not None
+    assert caught.value.attempts == (first,)
+
+
+async def test_a_stream_is_closed_by_another_task_between_two_attempts() -> None:
+    model = ScriptedModel([[OverloadedError("busy", retry_after=60)]])
+    stream = model.prompt("hi", retries=Retries())
+
+    async def read() -> None:
+        with pytest.raises(TruncatedStreamError):
+            await stream
+
+    with anyio.fail_after(2):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read)
+            while not model.closed:
+                await anyio.sleep(0.001)
+            await anyio.wait_all_tasks_blocked()
+            await stream.aclose()
+    assert stream.state == "cancelled"

@@ -26,6 +26,7 @@ from llmstream import (
 )
 from llmstream.jsontext import dump_bytes
 from llmstream.model.provided import Endpoint, ProviderModel
+from llmstream.model.terms import Defaults
 from llmstream.testing import clock
 from llmstream.testing.fakes import Answer, Pause, ScriptedModel, ScriptedTransport
 from llmstream.wire import find
@@ -145,8 +146,19 @@ async def test_the_limits_of_a_model_hold_unless_a_call_has_others() -> None:
     assert (caught.value.clock, caught.value.seconds) == ("stall", 5)
     assert caught.value.partial is not None
     with pytest.raises(TimeoutExceeded) as caught:
-        await acme.prompt("hi", timeouts=Timeouts(total=7))
-    assert (caught.value.clock, caught.value.seconds) == ("total", 7)
+        await acme.prompt("hi", timeouts=Timeouts(total=3))
+    assert (caught.value.clock, caught.value.seconds) == ("total", 3)
+
+
+async def test_a_call_goes_before_the_model_and_that_before_the_row_field_by_field() -> None:
+    row = attrs.evolve(ROW, timeouts=Timeouts(liveness=60, stall=70, pool=80))
+    endpoint = attrs.evolve(
+        model()[0]._endpoint, provider=row, defaults=Defaults(timeouts=Timeouts(stall=7, total=None))
+    )
+    assert endpoint.timeouts() == Timeouts(liveness=60, stall=7, pool=80)
+    assert endpoint.timeouts(Timeouts(liveness=None, total=3)) == Timeouts(stall=7, total=3, pool=80)
+    named = ProviderModel("m", endpoint, timeouts=Timeouts(stall=1))
+    assert named._endpoint.timeouts(Timeouts(total=3)) == Timeouts(liveness=60, stall=1, total=3, pool=80)
 
 
 # Law 13.

@@ -4,24 +4,33 @@ import itertools
 import os
 import sys
 
+import anyio.to_thread
 import pytest
 
 from llmstream import (
+    Attempt,
     ConfigError,
     Done,
+    Limits,
     Model,
+    OverloadedError,
     Provider,
+    RateLimiter,
+    Retries,
     Secret,
     TextDelta,
+    Timeouts,
     UnexpectedContentError,
     get_model,
+    get_provider,
     hookimpl,
+    sync,
 )
 from llmstream.model import registry
 from llmstream.model.provided import ProviderModel
 from llmstream.plugins import plugins
 from llmstream.testing.fakes import ScriptedModel
-from llmstream.testing.loopback import replies, serve
+from llmstream.testing.loopback import Received, Reply, replies, serve
 from llmstream.transport.http import HttpTransport
 from llmstream.transport.memory import MemoryTransport
 from llmstream.wire import find
@@ -401,3 +410,37 @@ def test_a_row_is_found_by_the_name_of_a_model_or_of_a_provider() -> None:
         assert found.name == row
     with pytest.raises(ConfigError, match="nonsense"):
         registry.row_of("nonsense/x")
+
+
+@pytest.mark.anyio
+async def test_the_terms_of_a_model_and_of_a_provider_are_those_of_its_calls() -> None:
+    async def refused(_: Received, reply: Reply) -> None:
+        await reply.head(503, chunked=0)
+
+    told: list[Attempt] = []
+    terms = {
+        "retries": Retries(2, first_wait=0.001, listener=told.append),
+        "timeouts": Timeouts(stall=7),
+        "limits": Limits(error_bytes=10),
+        "limiter": RateLimiter(concurrency=1),
+    }
+    async with serve(refused) as server:
+        where = {"base_url": server.url, "key": "k"}
+        groq = get_provider("groq", **where, **terms)
+        for ask in (
+            get_model("groq/m", **where, **terms).prompt("hi").response,
+            groq.model("m").prompt("hi").response,
+            groq.models,
+        ):
+            with pytest.raises(OverloadedError):
+                await ask()
+            assert len(told) == 2
+            told.clear()
+        with pytest.raises(OverloadedError):
+            await groq.models(retries=Retries(1))
+        assert told == []
+        blocking = sync.get_provider("groq", **where, **terms)
+        with pytest.raises(OverloadedError):
+            await anyio.to_thread.run_sync(blocking.models)
+        assert len(told) == 2
+        assert len(server.requests) == 9

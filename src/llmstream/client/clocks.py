@@ -21,8 +21,9 @@ from llmstream.values.events import (
 class Clocks:
     """Deadlines of one call; `now` gives the event loop's time in seconds.
 
-    `total` and `first_event` run from the start, `stall` from the last progress, `liveness` from the
-    last byte. While the consumer holds what was given to it, all but `total` stand still.
+    `total` runs from `began`, which is the start unless an attempt went before; `first_event` from the
+    start, `stall` from the last progress, `liveness` from the last byte. While the consumer holds what was
+    given to it, all but `total` stand still.
 
     Attributes:
         deadline: when the first of the clocks runs out.
@@ -30,11 +31,11 @@ class Clocks:
 
     __slots__ = ("_begun", "_bytes", "_held", "_now", "_progress", "_timeouts", "_total", "deadline")
 
-    def __init__(self, timeouts: Timeouts, now: Callable[[], float]) -> None:
+    def __init__(self, timeouts: Timeouts, now: Callable[[], float], began: float | None = None) -> None:
         self._timeouts = timeouts
         self._now = now
         start = now()
-        self._total = _after(start, timeouts.total)
+        self._total = _after(start if began is None else began, timeouts.total)
         self._progress = _after(start, timeouts.first_event)
         self._bytes = _after(start, timeouts.liveness)
         self._begun = False

@@ -1,26 +1,28 @@
 """One call: open, refuse or run, close.
 
 `batches` is the call as a literal asynchronous generator, a list of events for each read that brought
-any; `events` is the same one by one. No scope is held over a yield: a clock bounds single awaits only.
+any. No scope is held over a yield: a clock bounds single awaits only.
 Done is given last and by itself, when the connection is free again.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
-from typing import TypeVar
+from functools import partial
+from math import inf
 
 import anyio
 import anyio.lowlevel
 import attrs
 
 from llmstream.client.clocks import Clocks
+from llmstream.client.limits import Limits
+from llmstream.client.line import Line
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import (
+    BodyTooLargeError,
     ConnectionLost,
     LLMStreamError,
-    Phase,
     ProviderError,
     UnexpectedContentError,
     WireError,
@@ -28,12 +30,8 @@ from llmstream.errors import (
 from llmstream.transport.base import Exchange, HttpCall, Transport
 from llmstream.values.events import Done, Event
 from llmstream.wire.codec import Codec, Ids
-from llmstream.wire.framing import MAX_FRAME_BYTES
 from llmstream.wire.plain import piped
 
-T = TypeVar("T")
-
-MAX_ERROR_BODY = 64 * 1024
 _ERROR_BODY_SECONDS = 10.0
 _NOT_LOST: LLMStreamError | None = None
 # The end of the body comes with the last frame; a peer that leaves it open is not waited for.
@@ -55,73 +53,33 @@ class Call:
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     ids: Ids | None = None
     raw: bool = False
-    max_frame_bytes: int = MAX_FRAME_BYTES
+    limits: Limits = attrs.field(factory=Limits)
 
 
-async def events(call: Call, /) -> AsyncGenerator[Event, None]:
-    """The events of one call.
-
-    Raises:
-        LLMStreamError: whatever ended the call before its answer was complete.
-    """
-    async with aclosing(batches(call)) as source:
-        async for batch in source:
-            for event in batch:
-                yield event  # noqa: ASYNC119 - aclosing is the cleanup
-
-
-class Line:
-    """What a call waits for now, so that another task can end the wait.
-
-    It stands in for a cancel scope around each read, which costs as much as all else of a read.
-    """
-
-    __slots__ = ("_cut", "_scope", "exchange")
-
-    def __init__(self) -> None:
-        self.exchange: Exchange | None = None
-        self._scope: anyio.CancelScope | None = None
-        self._cut = False
-
-    def interrupt(self) -> None:
-        """End the wait: the call fails, with whatever error."""
-        self._cut = True
-        if self._scope is not None:
-            self._scope.cancel()
-        if self.exchange is not None:
-            self.exchange.interrupt()
-
-    async def wait(self, clocks: Clocks, ready: Callable[[], Awaitable[T]], phase: Phase) -> T:
-        """Wait for something before there is an exchange, as long as the clocks allow.
-
-        Raises:
-            TimeoutExceeded: when the time is over.
-            ConnectionLost: when the wait was ended.
-        """
-        if not self._cut:
-            with anyio.CancelScope(deadline=clocks.deadline) as self._scope:
-                result = await ready()
-                self._scope = None
-                return result
-        raise ConnectionLost("the call was closed") if self._cut else clocks.exceeded(phase)
-
-
-async def batches(call: Call, line: Line | None = None, /) -> AsyncGenerator[list[Event], None]:
+async def batches(
+    call: Call, line: Line | None = None, began: float | None = None, /
+) -> AsyncGenerator[list[Event], None]:
     """The events of one call, in the lists that single reads brought.
 
+    Where it is not the first attempt, `began` is when that began, which `total` counts from.
+
     Raises:
         LLMStreamError: whatever ended the call before its answer was complete.
     """
-    clocks = Clocks(call.timeouts, _time())
+    clocks = Clocks(call.timeouts, _time(), began)
     exchange: Exchange | None = None
     try:
         line = line or Line()
         if call.authorize is not None:
             authorize, http = call.authorize, call.http
-            call = attrs.evolve(call, http=await line.wait(clocks, lambda: authorize(http), "config"))
-        exchange = line.exchange = await line.wait(clocks, lambda: call.transport.open(call.http), "headers")
+            late = partial(clocks.exceeded, "config")
+            call = attrs.evolve(call, http=await line.wait(clocks.deadline, lambda: authorize(http), late))
+        late = partial(clocks.exceeded, "headers")
+        exchange = await line.wait(clocks.deadline, lambda: call.transport.open(call.http), late)
+        line.exchange = exchange
         await _refuse(call, exchange, clocks)
         answer = _Answer(call, exchange)
+        room = call.limits.output_bytes or inf
         while answer.done is None:
             chunk, lost = b"", _NOT_LOST
             try:
@@ -130,6 +88,9 @@ async def batches(call: Call, line: Line | None = None, /) -> AsyncGenerator[lis
                 lost = clocks.exceeded()
             except ConnectionLost as error:
                 lost = error
+            room -= len(chunk)
+            if room < 0:
+                lost = _too_large(call.limits)
             batch = answer.take(chunk, lost)
             clocks.read(chunk, batch)
             if batch:
@@ -167,7 +128,7 @@ class _Answer:
 
     def __init__(self, call: Call, exchange: Exchange) -> None:
         self._pipe = piped(
-            call.codec.framer(exchange.head, max_frame_bytes=call.max_frame_bytes),
+            call.codec.framer(exchange.head, max_frame_bytes=call.limits.frame_bytes),
             call.codec.decoder(exchange.head, ids=call.ids, raw=call.raw),
         )
         self.done: Done | None = None
@@ -186,6 +147,10 @@ class _Answer:
             self.done = last
             batch.pop()
         return batch
+
+
+def _too_large(limits: Limits) -> BodyTooLargeError:
+    return BodyTooLargeError(f"expected an answer of at most {limits.output_bytes} bytes, got a longer one")
 
 
 def _time() -> Callable[[], float]:
@@ -207,7 +172,7 @@ async def _run_out(exchange: Exchange) -> None:
 async def _refuse(call: Call, exchange: Exchange, clocks: Clocks) -> None:
     head = exchange.head
     if head.status >= 400:
-        raise call.codec.error(head, await _error_body(exchange, clocks))
+        raise call.codec.error(head, await _error_body(exchange, clocks, call.limits.error_bytes))
     if not 200 <= head.status < 300:
         where = head.headers.get("location", "nowhere")
         raise UnexpectedContentError(
@@ -216,16 +181,16 @@ async def _refuse(call: Call, exchange: Exchange, clocks: Clocks) -> None:
         )
 
 
-async def _error_body(exchange: Exchange, clocks: Clocks) -> bytes:
+async def _error_body(exchange: Exchange, clocks: Clocks, most: int) -> bytes:
     """As much of a refusal's body as is worth reading: bounded in size and time."""
     body = bytearray()
     with anyio.CancelScope(deadline=min(clocks.deadline, anyio.current_time() + _ERROR_BODY_SECONDS)):
         try:
-            while len(body) < MAX_ERROR_BODY and (chunk := await exchange.read()):
+            while len(body) < most and (chunk := await exchange.read()):
                 body += chunk
         except LLMStreamError:
             pass
-    return bytes(body[:MAX_ERROR_BODY])
+    return bytes(body[:most])
 
 
 def _conceal(error: LLMStreamError, http: HttpCall) -> bool:

@@ -11,7 +11,10 @@ from contextlib import aclosing
 
 import attrs
 
-from llmstream.client.drive import Call, events
+from llmstream.client.drive import Call
+from llmstream.client.limiter import RateLimiter
+from llmstream.client.retries import ONCE, Retries
+from llmstream.client.retry import tried
 from llmstream.errors import MalformedFrameError, ProviderError, TruncatedStreamError
 from llmstream.jsontext import JSON, JSONError, loads
 from llmstream.stage import Stage
@@ -26,16 +29,17 @@ from llmstream.wire.portable import IdShape
 _EXCERPT = 200
 
 
-async def fetch(call: Call, /) -> JSON:
-    """Make a call of a `DocumentCodec` and give the document.
+async def fetch(call: Call, /, retries: Retries = ONCE, *, limiter: RateLimiter | None = None) -> JSON:
+    """Make a call of a `DocumentCodec`, in as many attempts as it takes, and give the document.
 
     Raises:
         LLMStreamError: whatever ended the call before its body was complete.
     """
     document: JSON = None
-    async with aclosing(events(call)) as source:
-        async for event in source:
-            document = event.data if isinstance(event, Raw) else document
+    async with aclosing(tried(call, retries, limiter=limiter)) as source:
+        async for batch in source:
+            for event in batch:
+                document = event.data if isinstance(event, Raw) else document
     return document
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmstream.client.retries import Retries
 from llmstream.client.timeouts import Timeouts
 from llmstream.model.documents import Documents
 from llmstream.model.provided import Endpoint, ProviderModel
@@ -23,14 +24,16 @@ class ConnectedProvider:
         """A model of the provider's, by its id, which is sent as it is given."""
         return ProviderModel(id, self._endpoint)
 
-    async def models(self, *, timeouts: Timeouts | None = None) -> tuple[ModelInfo, ...]:
+    async def models(
+        self, *, timeouts: Timeouts | None = None, retries: Retries | None = None
+    ) -> tuple[ModelInfo, ...]:
         """The models that the provider lists for this caller, in its order.
 
         Raises:
             UnsupportedError: when the provider's wire lists none.
             LLMStreamError: when the provider refuses, cannot be reached or says what is no listing.
         """
-        return await Documents(self._endpoint, timeouts or Timeouts()).models()
+        return await Documents(self._endpoint, timeouts, retries).models()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

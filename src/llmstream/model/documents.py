@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import attrs
 
 from llmstream.client.fetch import DocumentCodec, fetch
+from llmstream.client.retries import Retries
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError, MalformedFrameError, UnsupportedError
 from llmstream.jsontext import JSON, JSONObject
@@ -32,7 +33,8 @@ class Documents:
     """Asks an endpoint for documents, one exchange after the other."""
 
     endpoint: Endpoint
-    timeouts: Timeouts = attrs.field(factory=Timeouts)
+    timeouts: Timeouts | None = None
+    retries: Retries | None = None
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """All pages of the listing, in the provider's order.
@@ -91,8 +93,9 @@ class Documents:
             codec=DocumentCodec(row.codec, attrs.evolve(http, path=path)),
             query=(*row.query, *parse_qsl(query)),
         )
-        call = attrs.evolve(endpoint, provider=row).call(Request(""), self.timeouts)
-        return await fetch(call)
+        call = attrs.evolve(endpoint, provider=row).call(Request(""), endpoint.timeouts(self.timeouts))
+        defaults = endpoint.defaults
+        return await fetch(call, self.retries or defaults.retries, limiter=defaults.limiter)
 
     def _listing(self) -> ListCodec:
         row = self.endpoint.provider

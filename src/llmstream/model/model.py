@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from llmstream.client.attach import opened
+from llmstream.client.retry import attempts
 from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import JSONObject
 from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
@@ -55,12 +56,16 @@ class Model(ABC):
     ) -> AsyncGenerator[Sequence[Event], None]:
         """The events in lists; a model that gets several at once overrides this.
 
+        Only where `retries` are given is a call made again: a model of its own may do so by itself.
+
         Raises:
             ConfigError: when `timeouts` are given to a model that has no clocks.
         """
         if timeouts is not None:
             raise ConfigError(f"expected no timeouts for {self.name}: a model of its own keeps its own time")
-        return _singly(self.events(request))
+        if retries is None:
+            return _singly(self.events(request))
+        return attempts(lambda _: _singly(self.events(request)), retries)
 
     def prompt(  # noqa: PLR0913 - a face
         self,
@@ -120,6 +125,7 @@ class Model(ABC):
         dimensions: int | None = None,
         extra: JSONObject | None = None,
         timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
     ) -> Embeddings:
         """One vector for each text, in the order of the texts.
 
@@ -128,6 +134,7 @@ class Model(ABC):
             dimensions: how long the vectors are to be.
             extra: merged into each call's body last, in the provider's words.
             timeouts: for each call.
+            retries: likewise.
 
         Raises:
             UnsupportedError: when the model cannot embed, or its wire cannot say what is asked for.

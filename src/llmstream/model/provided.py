@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
 from urllib.parse import urlencode
 
 import attrs
 
 from llmstream.client.attach import opened
-from llmstream.client.drive import Call, Line, batches, events
+from llmstream.client.drive import Call
+from llmstream.client.line import Line
 from llmstream.client.retries import Retries
+from llmstream.client.retry import tried
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import JSONObject
@@ -20,7 +23,7 @@ from llmstream.model.documents import Documents
 from llmstream.model.model import Model
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
-from llmstream.model.terms import Terms
+from llmstream.model.terms import Defaults, Terms
 from llmstream.providers._provider import Provider
 from llmstream.transport.base import Header, HttpCall, Transport
 from llmstream.values.embeddings import Embeddings
@@ -53,6 +56,12 @@ class Endpoint:
     transport: Transport
     scope: Scope | None = None
     clock: Clock = now
+    defaults: Defaults = attrs.field(factory=Defaults, kw_only=True)
+
+    def timeouts(self, given: Timeouts | None = None) -> Timeouts:
+        """Those of a call: what was given for it, for the model, in the row, and else the default."""
+        own = self.defaults.timeouts.over(self.provider.timeouts)
+        return own if given is None else given.over(own)
 
     def call(self, request: Request, timeouts: Timeouts) -> Call:
         """The call that a request makes.
@@ -84,9 +93,16 @@ class Endpoint:
             transport=self.transport,
             authorize=self._authority(),
             timeouts=timeouts,
+            limits=self.defaults.limits,
             ids=counter(f"call_{secrets.token_hex(4)}_"),
             raw=raw,
         )
+
+    def tried(
+        self, call: Call, retries: Retries | None, line: Line | None = None
+    ) -> AsyncGenerator[Sequence[Event], None]:
+        """The events of a call, in as many attempts as it takes."""
+        return tried(call, retries or self.defaults.retries, line, limiter=self.defaults.limiter)
 
     def _headers(self, http: HttpRequest) -> tuple[Header, ...]:
         """Each name once: what the request says stands before what the row says."""
@@ -135,8 +151,11 @@ class ProviderModel(Model):
     def __init__(self, id: str, endpoint: Endpoint, *, timeouts: Timeouts | None = None) -> None:
         self.id = id
         self.name = f"{endpoint.provider.name}/{id}"
+        if timeouts is not None:
+            endpoint = attrs.evolve(
+                endpoint, defaults=attrs.evolve(endpoint.defaults, timeouts=endpoint.timeouts(timeouts))
+            )
         self._endpoint = endpoint
-        self._timeouts = timeouts or Timeouts()
 
     @property
     def codec(self) -> Codec:
@@ -145,7 +164,7 @@ class ProviderModel(Model):
 
     def events(self, request: Request, /) -> AsyncGenerator[Event, None]:
         """The events of one call, one by one; raises as `batches`."""
-        return events(self._endpoint.call(request, self._timeouts))
+        return _each(self.batches(request))
 
     def batches(
         self, request: Request, /, *, timeouts: Timeouts | None = None, retries: Retries | None = None
@@ -156,7 +175,8 @@ class ProviderModel(Model):
             UnsupportedError: at once, when the dialect cannot say what is asked for.
             ConfigError: at once, when the request lacks something.
         """
-        return batches(self._endpoint.call(request, timeouts or self._timeouts))
+        endpoint = self._endpoint
+        return endpoint.tried(endpoint.call(request, endpoint.timeouts(timeouts)), retries)
 
     def resume(
         self, response: Response | str, /, *, timeouts: Timeouts | None = None, keep: bool = True
@@ -169,10 +189,10 @@ class ProviderModel(Model):
         if not response_id:
             raise ConfigError("expected a response that has an id, got one that has none")
         asked = None if isinstance(response, str) else response.request
-        line, http = Line(), codec.resume(response_id)
+        line, http, endpoint = Line(), codec.resume(response_id), self._endpoint
+        limits = endpoint.timeouts(timeouts)
         source = Source(
-            lambda _: batches(self._endpoint.asking(http, timeouts or self._timeouts), line),
-            interrupt=line.interrupt,
+            lambda _: endpoint.tried(endpoint.asking(http, limits), None, line), interrupt=line.interrupt
         )
         return EventStream(source, asked or Request(self.id), wrap=self._response, keep=keep)
 
@@ -184,17 +204,26 @@ class ProviderModel(Model):
         dimensions: int | None = None,
         extra: JSONObject | None = None,
         timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
     ) -> Embeddings:
         """One vector for each text; as `Model.embed`."""
         if isinstance(texts, str):
             raise ConfigError("expected texts to embed, got one string")
-        documents = Documents(self._endpoint, timeouts or self._timeouts)
+        documents = Documents(self._endpoint, timeouts, retries)
         return await documents.embed(self.id, texts, batch=batch, dimensions=dimensions, extra=extra)
 
     def _source(self, terms: Terms) -> Source:
-        line, limits = Line(), terms.timeouts or self._timeouts
+        line, endpoint = Line(), self._endpoint
+        limits = endpoint.timeouts(terms.timeouts)
         return Source(
-            lambda request: batches(self._endpoint.call(request, limits), line),
+            lambda request: endpoint.tried(endpoint.call(request, limits), terms.retries, line),
             prepare=opened,
             interrupt=line.interrupt,
         )
+
+
+async def _each(batches: AsyncGenerator[Sequence[Event], None]) -> AsyncGenerator[Event, None]:
+    async with aclosing(batches):
+        async for batch in batches:
+            for event in batch:
+                yield event  # noqa: ASYNC119 - closed above

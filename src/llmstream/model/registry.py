@@ -8,11 +8,16 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from llmstream import config, plugins, providers
+from llmstream.client.limiter import RateLimiter
+from llmstream.client.limits import Limits
+from llmstream.client.retries import Retries
+from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError
 from llmstream.model.connected import ConnectedProvider
 from llmstream.model.credential import Key, TokenSource, secret_of
 from llmstream.model.model import Model
 from llmstream.model.provided import Endpoint, ProviderModel
+from llmstream.model.terms import Defaults
 from llmstream.providers._provider import Provider, Setting, Signing
 from llmstream.transport.base import AsyncClientLike, Transport, shown
 from llmstream.transport.http import HttpTransport
@@ -25,12 +30,16 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 
 
-def get_model(
+def get_model(  # noqa: PLR0913 - a face
     name: str | None = None,
     *,
     base_url: str | None = None,
     key: Key | None = None,
     http: AsyncClientLike | None = None,
+    timeouts: Timeouts | None = None,
+    retries: Retries | None = None,
+    limits: Limits | None = None,
+    limiter: RateLimiter | None = None,
 ) -> Model:
     """Find a model by name: "provider/model-id", or a bare id whose beginning is well known.
 
@@ -43,6 +52,10 @@ def get_model(
         key: instead of the one in the environment. A function, async or not, is asked for it before each
             call, for tokens that grow old. Where calls are signed, `wire.sign.Credentials` do, too.
         http: a client of httpx or httpx2 to use; whoever made it closes it.
+        timeouts: for the model's calls; what a call gives of its own goes before, field by field.
+        retries: for its calls; a call's own go before as a whole.
+        limits: how much of an answer is taken in.
+        limiter: paces its calls; one may serve several models.
 
     Raises:
         ConfigError: when there is no such provider or key, or no name and no default.
@@ -53,27 +66,32 @@ def get_model(
         raise ConfigError(
             f"expected a model's name, and no default is configured: {config.how_to_set_a_default()}"
         )
+    defaults = _defaults(timeouts, retries, limits, limiter)
     head, slash, model_id = name.partition("/")
     row = _own(head)
     if row is None:
         registered = plugins.models().get(name)
         if registered is not None:
-            return _as_it_is(registered, base_url, key, http)
+            return _as_it_is(registered, base_url, key, http, timeouts, retries, limits, limiter)
         row = plugins.providers().get(head)
     if row is not None and not slash:
         model_id = row.default_model or ""
     if row is None or not model_id:
         row, model_id = _by_prefix(name), name
-    return ProviderModel(model_id, _endpoint(row, base_url, key, http))
+    return ProviderModel(model_id, _endpoint(row, base_url, key, http, defaults))
 
 
-def get_provider(
+def get_provider(  # noqa: PLR0913 - a face
     name: str,
     /,
     *,
     base_url: str | None = None,
     key: Key | None = None,
     http: AsyncClientLike | None = None,
+    timeouts: Timeouts | None = None,
+    retries: Retries | None = None,
+    limits: Limits | None = None,
+    limiter: RateLimiter | None = None,
 ) -> ConnectedProvider:
     """Find a provider by name, to ask it what models it has; the arguments are those of `get_model`.
 
@@ -83,7 +101,8 @@ def get_provider(
     row = provider(name)
     if row is None:
         raise ConfigError(f"expected one of the providers {', '.join(provider_names())}, got {name!r}")
-    return ConnectedProvider(_endpoint(row, base_url, key, http))
+    defaults = _defaults(timeouts, retries, limits, limiter)
+    return ConnectedProvider(_endpoint(row, base_url, key, http, defaults))
 
 
 def provider(name: str, /) -> Provider | None:
@@ -110,8 +129,22 @@ def provider_names() -> tuple[str, ...]:
 
 def _as_it_is(model: Model, *given: object) -> Model:
     if any(value is not None for value in given):
-        raise ConfigError(f"expected no base_url, key or http for {model.name}: a plugin made it as it is")
+        raise ConfigError(
+            f"expected no base_url, key or http for {model.name}, nor timeouts, retries, limits or a "
+            "limiter: a plugin made it as it is"
+        )
     return model
+
+
+def _defaults(
+    timeouts: Timeouts | None, retries: Retries | None, limits: Limits | None, limiter: RateLimiter | None
+) -> Defaults:
+    return Defaults(
+        timeouts=timeouts or Timeouts(),
+        retries=retries or Retries(),
+        limits=limits or Limits(),
+        limiter=limiter,
+    )
 
 
 @cache
@@ -146,10 +179,16 @@ def _by_prefix(model_id: str) -> Provider:
     return max(fitting, key=lambda found: found[0])[1]
 
 
-def _endpoint(row: Provider, base_url: str | None, key: Key | None, http: AsyncClientLike | None) -> Endpoint:
+def _endpoint(
+    row: Provider,
+    base_url: str | None,
+    key: Key | None,
+    http: AsyncClientLike | None,
+    defaults: Defaults,
+) -> Endpoint:
     found = _key(row, base_url, key)
     scope = None if found is None or isinstance(found, Secret) else _scope(row, found)
-    return Endpoint(row, _address(row, base_url), found, _transport(row, http), scope)
+    return Endpoint(row, _address(row, base_url), found, _transport(row, http), scope, defaults=defaults)
 
 
 def _address(row: Provider, base_url: str | None) -> str:

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 import attrs
 
+from llmstream.client.limits import Limits
+from llmstream.client.retries import Retries
+from llmstream.client.timeouts import Timeouts
+
 if TYPE_CHECKING:
     from llmstream.client.budget import Budget
-    from llmstream.client.retries import Retries
-    from llmstream.client.timeouts import Timeouts
+    from llmstream.client.limiter import RateLimiter
 
 
 class CallTerms(TypedDict, total=False):
@@ -36,3 +39,13 @@ class Terms:
         if self.retries is not None:
             given["retries"] = self.retries
         return given
+
+
+@attrs.frozen(kw_only=True)
+class Defaults:
+    """What a model's calls are made with, where a call says nothing of its own."""
+
+    timeouts: Timeouts = attrs.field(factory=Timeouts)
+    retries: Retries = attrs.field(factory=Retries)
+    limits: Limits = attrs.field(factory=Limits)
+    limiter: RateLimiter | None = None

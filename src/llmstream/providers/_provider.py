@@ -9,6 +9,7 @@ import attrs
 from llmstream.values.content import tuple_of
 from llmstream.values.events import Event
 from llmstream.values.request import Request
+from llmstream.values.timeouts import Timeouts
 from llmstream.wire.codec import Codec
 from llmstream.wire.embedding import EmbedCodec
 from llmstream.wire.listing import ListCodec
@@ -71,6 +72,7 @@ class Provider:
         script: answers in process instead of a network, through the codec's server half.
         listing: how it lists its models, where that is not its dialect's way.
         embedding: how it embeds texts, likewise.
+        timeouts: what it is known to keep: one that pings may set `liveness`.
     """
 
     name: str
@@ -92,3 +94,4 @@ class Provider:
     script: Callable[[Request], Iterable[Event]] | None = None
     listing: ListCodec | None = None
     embedding: EmbedCodec | None = None
+    timeouts: Timeouts | None = None

@@ -4,6 +4,7 @@ https://openrouter.ai/docs/api-reference/chat-completion
 """
 
 from llmstream.providers._provider import Provider
+from llmstream.values.timeouts import Timeouts
 from llmstream.wire.openai_chat import OpenAIChatCodec, Quirks
 
 PROVIDER = Provider(
@@ -26,4 +27,7 @@ PROVIDER = Provider(
     base_url="https://openrouter.ai/api/v1",
     key_env=("OPENROUTER_API_KEY",),
     default_model="openrouter/auto",
+    # "we occasionally send comments to prevent connection timeouts":
+    # https://openrouter.ai/docs/api-reference/streaming
+    timeouts=Timeouts(liveness=120),
 )
