@@ -225,6 +225,8 @@ if TYPE_CHECKING:
     from llmstream.client.timeouts import Timeouts as Timeouts
     from llmstream.model.connected import ConnectedProvider as ConnectedProvider
     from llmstream.model.conversation import Conversation as Conversation
+    from llmstream.model.fallback import fallback as fallback
+    from llmstream.model.hedge import hedge as hedge
     from llmstream.model.model import Model as Model
     from llmstream.model.portable import Loss as Loss
     from llmstream.model.portable import portability_report as portability_report
@@ -247,8 +249,10 @@ _LAZY = {
     "Provider": "providers._provider",
     "Response": "model.response",
     "Timeouts": "client.timeouts",
+    "fallback": "model.fallback",
     "get_model": "model.registry",
     "get_provider": "model.registry",
+    "hedge": "model.hedge",
     "hookimpl": "plugins",
     "portability_report": "model.portable",
     "ported": "model.portable",

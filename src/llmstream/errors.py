@@ -50,12 +50,14 @@ class LLMStreamError(Exception):
         partial: the Response so far, or None before the first event.
         ending: what the wire had said by then of the answer as a whole (its id, model and usage), if it
             was a wire's body that failed; `partial` has it too.
+        failures: what failed before it in the same call, where several models or attempts were asked.
     """
 
     retryable: bool = False
     phase: Phase = "consumer"
     partial: Response | None = None
     ending: Done | None = None
+    failures: tuple[LLMStreamError, ...] = ()
 
     def __init__(self, message: str, *, phase: Phase | None = None) -> None:
         super().__init__(message)
