@@ -222,6 +222,8 @@ from llmstream.values.secret import Secret as Secret
 from llmstream.values.usage import Usage as Usage
 
 if TYPE_CHECKING:
+    from llmstream.client.budget import Budget as Budget
+    from llmstream.client.budget import budget as budget
     from llmstream.client.timeouts import Timeouts as Timeouts
     from llmstream.model.connected import ConnectedProvider as ConnectedProvider
     from llmstream.model.conversation import Conversation as Conversation
@@ -241,6 +243,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "Budget": "client.budget",
     "ConnectedProvider": "model.connected",
     "Conversation": "model.conversation",
     "EventStream": "model.stream",
@@ -249,6 +252,7 @@ _LAZY = {
     "Provider": "providers._provider",
     "Response": "model.response",
     "Timeouts": "client.timeouts",
+    "budget": "client.budget",
     "fallback": "model.fallback",
     "get_model": "model.registry",
     "get_provider": "model.registry",
