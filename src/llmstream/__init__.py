@@ -233,8 +233,10 @@ if TYPE_CHECKING:
     from llmstream.model.portable import Loss as Loss
     from llmstream.model.portable import portability_report as portability_report
     from llmstream.model.portable import ported as ported
+    from llmstream.model.recording import record as record
     from llmstream.model.registry import get_model as get_model
     from llmstream.model.registry import get_provider as get_provider
+    from llmstream.model.replaying import replay as replay
     from llmstream.model.response import Response as Response
     from llmstream.model.stream import EventStream as EventStream
     from llmstream.plugins import hookimpl as hookimpl
@@ -260,6 +262,8 @@ _LAZY = {
     "hookimpl": "plugins",
     "portability_report": "model.portable",
     "ported": "model.portable",
+    "record": "model.recording",
+    "replay": "model.replaying",
 }
 _ROOMS = {"sync", "testing", "wire"}
 

@@ -66,8 +66,10 @@ async def test_an_answer_within_its_budget_is_as_it_is() -> None:
 async def test_no_half_character_is_given() -> None:
     response = await ScriptedModel([[TextDelta(0, "aäöüß"), END]]).prompt("hi", budget=Budget(tokens=1))
     assert response.text() == "aä"
-    response = await ScriptedModel([[ReasoningDelta(0, "𝕏𝕏"), END]]).prompt("hi", budget=Budget(tokens=1))
-    assert (response.reasoning(), response.usage.reasoning) == ("𝕏", 1)
+    response = await ScriptedModel([[ReasoningDelta(0, "\U0001f600" * 2), END]]).prompt(
+        "hi", budget=Budget(tokens=1)
+    )
+    assert (response.reasoning(), response.usage.reasoning) == ("\U0001f600", 1)
 
 
 @pytest.mark.parametrize("arguments", ["", '{"a'])

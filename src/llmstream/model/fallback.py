@@ -125,13 +125,9 @@ class Fallback(BatchedModel):
                 answer.restart(error, f"{model.name} failed: {_shown(error)}")
 
     def _answer(self) -> _Plain | Continued:
-        match self._continue_partial:
-            case False:
-                return _Plain()
-            case True:
-                return Continued("instruction")
-            case how:
-                return Continued(how)
+        if not self._continue_partial:
+            return _Plain()
+        return Continued("instruction" if self._continue_partial is True else self._continue_partial)
 
     def _request(self, model: Model, request: Request) -> Request:
         """The request in a model's own name; the first gets it as it is."""

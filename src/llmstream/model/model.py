@@ -93,8 +93,8 @@ class Model(ABC):
             keep: False keeps nothing of what is read, in constant memory, without a Response.
 
         Raises:
-            ConfigError: when there is nothing to send, a value is of the wrong kind, or a budget of cost has no
-                prices for the model.
+            ConfigError: when there is nothing to send, a value is of the wrong kind, or a budget of cost has
+                no prices for the model.
         """
         terms = Terms(timeouts=timeouts, retries=retries, budget=budget, keep=keep)
         if isinstance(prompt, Request):
