@@ -157,6 +157,11 @@ async def test_a_fallback_may_stand_in_a_fallback() -> None:
     ).text() == "hello"
 
 
+async def test_a_model_may_stand_in_for_itself() -> None:
+    model = ScriptedModel([[OverloadedError("busy")], HELLO])
+    assert (await llmstream.fallback(model, model).prompt("hi")).text() == "hello"
+
+
 async def test_a_reply_begins_with_the_first_again() -> None:
     first = ScriptedModel([[AuthError("no")], HELLO], name="x/a")
     second = ScriptedModel([HELLO], name="x/b")

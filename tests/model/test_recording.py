@@ -1,8 +1,9 @@
 """What is written down of a call, and what never is."""
 
-import os
 import stat
 from base64 import b64decode
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,7 @@ from llmstream.wire import find
 from llmstream.wire.http import ResponseHead
 
 pytestmark = pytest.mark.anyio
+OPEN_FILES = Path("/proc/self/fd")
 KEY = "sk-sentinel-0123456789"
 END = Done(finish_reason="stop")
 HELLO = [TextDelta(0, "hello"), END]
@@ -138,10 +140,8 @@ REPEATED = [
 async def test_the_key_is_not_in_the_file(answer, tmp_path) -> None:
     path = tmp_path / "log.jsonl"
     model = llmstream.record(wired(answer), path)
-    try:
+    with suppress(llmstream.LLMStreamError):
         await model.prompt("hi", options=Options(headers={"X-Own": KEY}))
-    except llmstream.LLMStreamError:
-        pass
     kept = path.read_bytes()
     assert KEY.encode() not in kept
     encoded = [line["base64"] for line in lines(path) if "base64" in line]
@@ -165,13 +165,13 @@ async def test_a_file_that_cannot_be_written_is_said_before_the_call(tmp_path) -
         llmstream.record("openai/gpt", tmp_path / "log.jsonl")
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are counted in /proc")  # noqa: PTH112
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="open files are counted in /proc")
 async def test_no_file_is_left_open(tmp_path) -> None:
     model = llmstream.record(ScriptedModel([HELLO, [AuthError("no")], HELLO]), tmp_path / "log.jsonl")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len([*OPEN_FILES.iterdir()])
     await model.prompt("hi")
     with pytest.raises(AuthError):
         await model.prompt("hi")
     async with model.prompt("hi") as stream:
         await anext(stream)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len([*OPEN_FILES.iterdir()]) == before

@@ -53,7 +53,7 @@ async def asked(model: llmstream.Model, prompt: str = "hi", **terms) -> tuple[li
     try:
         async with stream:
             async for event in stream:
-                events.append(event)
+                events.append(event)  # noqa: PERF401 - those before a failure count
     except LLMStreamError as error:
         failure = f"{type(error).__name__}: {error}, {error.phase}, {error.retryable}"
     return events, stream.snapshot(), failure
@@ -159,7 +159,16 @@ async def test_a_line_that_is_missing_ends_its_call(tmp_path) -> None:
 def test_what_is_no_recording_is_refused(tmp_path) -> None:
     with pytest.raises(ConfigError, match="a recording at"):
         llmstream.replay(tmp_path / "none")
-    line = {"record": "call", "call": "a", "n": 0, "version": 9, "name": "x/a", "id": "a", "request": {}}
+    line = {
+        "record": "call",
+        "call": "a",
+        "n": 0,
+        "at": 0,
+        "version": 9,
+        "name": "x/a",
+        "id": "a",
+        "request": {},
+    }
     (tmp_path / "later").write_bytes(dump_bytes(line) + b"\n")
     with pytest.raises(ConfigError, match="version 1, got 9"):
         llmstream.replay(tmp_path / "later")

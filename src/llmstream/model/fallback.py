@@ -19,7 +19,7 @@ from llmstream.errors import (
     WireError,
 )
 from llmstream.model.batched import BatchedModel, must_be_model
-from llmstream.model.continued import Continued
+from llmstream.model.continued import Continued, How
 from llmstream.model.model import Model
 from llmstream.model.portable import portability_report, ported
 from llmstream.model.terms import CallTerms, Terms
@@ -92,7 +92,7 @@ class Fallback(BatchedModel):
         self.name = models[0].name
         self.first = models[0]
         self._models = tuple(models)
-        self._continue_partial = continue_partial
+        self._how: How | None = "instruction" if continue_partial is True else continue_partial or None
         self._when = when
 
     def batches(
@@ -106,11 +106,13 @@ class Fallback(BatchedModel):
         return self._asked(request, Terms(timeouts=timeouts, retries=retries).of_a_call())
 
     async def _asked(self, request: Request, terms: CallTerms) -> AsyncGenerator[Sequence[Event], None]:
-        answer = self._answer()
+        answer = _Plain() if self._how is None else Continued(self._how)
         failures: list[LLMStreamError] = []
-        for model in self._models:
+        for number, model in enumerate(self._models, 1):
             try:
-                asked = self._request(model, answer.request(request))
+                asked = answer.request(request)
+                # Somebody else's model may have been named to the first, as without a fallback.
+                asked = asked if number == 1 else _for_another(model, asked)
                 async with aclosing(_called(model, asked, terms)) as batches:
                     async for batch in batches:
                         if events := answer.take(_named(batch, model) if failures else batch):
@@ -118,27 +120,20 @@ class Fallback(BatchedModel):
                 return
             except LLMStreamError as error:
                 goes_on = not answer.begun or answer.may_go_on(request)
-                if model is self._models[-1] or not goes_on or not self._when(error):
+                if number == len(self._models) or not goes_on or not self._when(error):
                     _tell(error, failures)
                     raise
                 failures.append(error)
                 answer.restart(error, f"{model.name} failed: {_shown(error)}")
 
-    def _answer(self) -> _Plain | Continued:
-        if not self._continue_partial:
-            return _Plain()
-        return Continued("instruction" if self._continue_partial is True else self._continue_partial)
 
-    def _request(self, model: Model, request: Request) -> Request:
-        """The request in a model's own name; the first gets it as it is."""
-        asked = attrs.evolve(request, model=model.id)
-        if model is self._models[0]:
-            # Somebody else's model may have been named, as without a fallback.
-            return request
-        for loss in portability_report(request.messages, model):
-            if loss.what in _SHOWN and request.messages[loss.message].role == "user":
-                raise UnsupportedError(f"{loss.why}, at messages[{loss.message}]")
-        return attrs.evolve(asked, messages=ported(request.messages, model, otherwise="text"))
+def _for_another(model: Model, request: Request) -> Request:
+    """The request in another model's name and form."""
+    for loss in portability_report(request.messages, model):
+        if loss.what in _SHOWN and request.messages[loss.message].role == "user":
+            raise UnsupportedError(f"{loss.why}, at messages[{loss.message}]")
+    messages = ported(request.messages, model, otherwise="text")
+    return attrs.evolve(request, model=model.id, messages=messages)
 
 
 async def _called(model: Model, request: Request, terms: CallTerms) -> AsyncGenerator[Sequence[Event], None]:

@@ -118,7 +118,7 @@ def _lines(path: Path) -> Iterator[Line]:
             line = loads(text)
         except JSONError:
             continue
-        if isinstance(line, dict):
+        if isinstance(line, dict) and {"record", "call", "n", "at"} <= line.keys():
             yield cast("Line", line)
 
 
