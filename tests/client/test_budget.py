@@ -26,6 +26,7 @@ def test_a_budget_is_a_value() -> None:
         {"seconds": float("nan")},
         {"until": "("},
         {"until": 5},
+        {"until": b"bytes"},
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_its_name(given) -> None:

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
-from llmstream import ConfigError, Done, Event, Request, TextDelta, user
+import llmstream
+from llmstream import Attachment, ConfigError, Done, Event, Request, TextDelta, user
 from llmstream.model.batched import BatchedModel, must_be_model
 
 pytestmark = pytest.mark.anyio
@@ -37,6 +38,15 @@ async def test_leaving_the_events_closes_the_batches() -> None:
     assert await anext(events) == TextDelta(0, "a")
     await events.aclose()
     assert model.closed
+
+
+def test_histories_are_written_for_the_model_that_is_asked_first(tmp_path) -> None:
+    first = llmstream.get_model("ollama/m", base_url="http://127.0.0.1:1", key="none")
+    shown = [user("see", Attachment("video/mp4", data=b"x"))]
+    (loss,) = llmstream.portability_report(shown, first)
+    wrapped = llmstream.fallback(llmstream.hedge(llmstream.record(first, tmp_path / "log"), after=1), Two())
+    assert llmstream.portability_report(shown, wrapped) == (loss,)
+    assert llmstream.portability_report(shown, Two()) == ()
 
 
 def test_a_models_name_is_no_model() -> None:

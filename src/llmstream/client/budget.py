@@ -31,10 +31,14 @@ class Budget:
         Raises:
             ConfigError: when it is none.
         """
+        if self.until is None:
+            return None
         try:
-            return None if self.until is None else re.compile(self.until)
+            pattern = re.compile(self.until)
+            pattern.search("")
         except (re.error, TypeError) as error:
             raise ConfigError(f"expected a regular expression of text as until, got {error}") from error
+        return pattern
 
 
 def budget(
