@@ -227,7 +227,7 @@ def test_real_calls_come_again_from_events_and_from_bytes(provider, kept, real_t
 
 def test_refusals_and_broken_connections_come_again(real_time, tmp_path) -> None:
     refusal = dump_bytes({"error": {"message": f"slow down, {KEY}", "type": "rate_limit"}})
-    headers = {"retry-after": "7", "x-request-id": "req_1"}
+    headers = {"retry-after": "7", "x-request-id": "req_1", "x-ratelimit-remaining-requests": "0"}
 
     async def both() -> None:
         handler = replies(refusal, status=429, content_type="application/json", headers=headers)
@@ -242,6 +242,7 @@ def test_refusals_and_broken_connections_come_again(real_time, tmp_path) -> None
             with pytest.raises(RateLimitError, match=r"slow down, \*\*\*") as caught:
                 await llmstream.replay(tmp_path / "a", through=through).prompt("hi")
             assert (caught.value.status, caught.value.retry_after) == (429, 7)
+            assert caught.value.rate_limits.requests.remaining == 0
             with pytest.raises(llmstream.ConnectError):
                 await llmstream.replay(tmp_path / "b", through=through).prompt("hi")
 

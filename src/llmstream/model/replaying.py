@@ -15,7 +15,7 @@ import anyio.lowlevel
 import attrs
 
 from llmstream import errors
-from llmstream.errors import ConfigError, ConnectionLost, LLMStreamError, TruncatedStreamError
+from llmstream.errors import ConfigError, ConnectionLost, LLMStreamError, ProviderError, TruncatedStreamError
 from llmstream.jsontext import JSONError, JSONObject, loads
 from llmstream.model.batched import BatchedModel
 from llmstream.model.model import Model
@@ -26,6 +26,7 @@ from llmstream.transport.base import Exchange, HttpCall
 from llmstream.values.events import Done, Event
 from llmstream.values.request import Request
 from llmstream.wire.http import ResponseHead
+from llmstream.wire.limits import rate_limits
 
 if TYPE_CHECKING:
     from llmstream.client.retries import Retries
@@ -187,9 +188,11 @@ class Pace:
 
 
 async def _events(call: RecordedCall, pace: Pace) -> AsyncGenerator[Sequence[Event], None]:
-    done = False
+    done, head = False, ResponseHead()
     for line in call.lines:
         match line["record"]:
+            case "head":
+                head = ResponseHead(line["status"], line["headers"])
             case "events":
                 events = [event_from_dict(event) for event in line["events"]]
                 done = isinstance(events[-1], Done)
@@ -197,7 +200,7 @@ async def _events(call: RecordedCall, pace: Pace) -> AsyncGenerator[Sequence[Eve
                 yield events
             case "failed":
                 await pace.reach(line)
-                raise error_of(line)
+                raise _told(error_of(line), head)
             case "ended" if line["how"] == "ended":
                 return
             case _:
@@ -267,6 +270,13 @@ class PlayedExchange:
     async def aclose(self) -> None:
         """Give no more pieces."""
         self._closed = True
+
+
+def _told(error: LLMStreamError, head: ResponseHead) -> LLMStreamError:
+    """The error with what its response told of the account's limits."""
+    if isinstance(error, ProviderError):
+        error.rate_limits = rate_limits(head)
+    return error
 
 
 def _bytes(line: Line) -> bytes:
