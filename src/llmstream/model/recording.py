@@ -54,8 +54,8 @@ def record(model: Model, path: str | os.PathLike[str], /) -> Model:
     The file is made when there is none, for its owner alone, and added to otherwise, also by several
     processes. Of a provider's model the bytes of the wire are written, too. The key is starred out, also
     where the provider repeats it, unless it spells it out over several events; so are the values of
-    `options.headers`. Requests and answers are in it in full. Each read of the stream is one short write, which is made at once in the thread of the event
-    loop.
+    `options.headers`. Requests and answers are in it in full. Each read of the stream is one short write,
+    which is made at once in the thread of the event loop.
 
     Raises:
         ConfigError: when it is no model; from a call, when the file cannot be written.
