@@ -45,7 +45,7 @@ from llmstream.testing.fakes import Answer, Pause, ScriptedModel, ScriptedTransp
 from llmstream.wire import find
 from llmstream.wire.http import ResponseHead
 
-MANY = settings(max_examples=int(os.environ.get("LLMSTREAM_EXAMPLES", "200")))
+MANY = settings(max_examples=int(os.environ.get("LLMSTREAM_EXAMPLES", "400")) // 2)
 OPEN = {"new", "open"}
 END = Done(finish_reason="stop", usage=Usage(input=1, output=2), id="r1")
 SAID = [TextDelta(0, "Hel"), Pause(1), TextDelta(0, "lo"), TextDelta(0, " all")]
