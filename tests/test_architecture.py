@@ -120,6 +120,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     ),
     "cattrs": ("serial", "schema"),
     "click": ("cli",),
+    "genai_prices": ("client/prices",),
     "rich": ("cli",),
     "pluggy": ("plugins",),
     "hypothesis": ("testing/strategies",),

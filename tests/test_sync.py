@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import anyio
 import pytest
 
+import llmstream
 from llmstream import (
     ConfigError,
     Done,
@@ -300,3 +301,15 @@ def test_provider_errors_keep_their_fields_across_the_threads() -> None:
     with pytest.raises(ProviderError) as caught:
         scripted([ProviderError("no", status=418, request_id="r")]).prompt("x").response()
     assert (caught.value.status, caught.value.request_id, caught.value.partial) == (418, "r", None)
+
+
+def test_any_model_may_stand_behind_one(tmp_path) -> None:
+    broken = sync.Model(ScriptedModel([[llmstream.AuthError("no")]]))
+    answers = sync.Model(ScriptedModel([[TextDelta(0, "hello world"), Done(finish_reason="stop")]]))
+    both = llmstream.fallback(broken.behind, llmstream.hedge(answers.behind, after=60))
+    model = sync.Model(llmstream.record(both, tmp_path / "log"))
+    response = model.prompt("hi", budget=llmstream.budget(until="hello")).response()
+    assert (response.text(), response.state) == ("hello", "budget")
+    played = sync.Model(llmstream.replay(tmp_path / "log"))
+    with played.prompt("hi") as stream:
+        assert next(stream) == TextDelta(0, "hello world")

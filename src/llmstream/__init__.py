@@ -225,6 +225,8 @@ from llmstream.values.secret import Secret as Secret
 from llmstream.values.usage import Usage as Usage
 
 if TYPE_CHECKING:
+    from llmstream.client.budget import Budget as Budget
+    from llmstream.client.budget import budget as budget
     from llmstream.client.limiter import RateLimiter as RateLimiter
     from llmstream.client.limits import Limits as Limits
     from llmstream.client.retries import Attempt as Attempt
@@ -232,12 +234,16 @@ if TYPE_CHECKING:
     from llmstream.client.timeouts import Timeouts as Timeouts
     from llmstream.model.connected import ConnectedProvider as ConnectedProvider
     from llmstream.model.conversation import Conversation as Conversation
+    from llmstream.model.fallback import fallback as fallback
+    from llmstream.model.hedge import hedge as hedge
     from llmstream.model.model import Model as Model
     from llmstream.model.portable import Loss as Loss
     from llmstream.model.portable import portability_report as portability_report
     from llmstream.model.portable import ported as ported
+    from llmstream.model.recording import record as record
     from llmstream.model.registry import get_model as get_model
     from llmstream.model.registry import get_provider as get_provider
+    from llmstream.model.replaying import replay as replay
     from llmstream.model.response import Response as Response
     from llmstream.model.stream import EventStream as EventStream
     from llmstream.plugins import hookimpl as hookimpl
@@ -247,6 +253,7 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "Attempt": "client.retries",
+    "Budget": "client.budget",
     "ConnectedProvider": "model.connected",
     "Conversation": "model.conversation",
     "EventStream": "model.stream",
@@ -258,11 +265,16 @@ _LAZY = {
     "Response": "model.response",
     "Retries": "client.retries",
     "Timeouts": "client.timeouts",
+    "budget": "client.budget",
+    "fallback": "model.fallback",
     "get_model": "model.registry",
     "get_provider": "model.registry",
+    "hedge": "model.hedge",
     "hookimpl": "plugins",
     "portability_report": "model.portable",
     "ported": "model.portable",
+    "record": "model.recording",
+    "replay": "model.replaying",
 }
 _ROOMS = {"sync", "testing", "wire"}
 

@@ -52,6 +52,7 @@ class LLMStreamError(Exception):
         ending: what the wire had said by then of the answer as a whole (its id, model and usage), if it
             was a wire's body that failed; `partial` has it too.
         attempts: the errors of the attempts that the call made before this one, in order.
+        failures: the errors of the models that were asked before this one, in order, in a fallback or a race.
     """
 
     retryable: bool = False
@@ -59,6 +60,7 @@ class LLMStreamError(Exception):
     partial: Response | None = None
     ending: Done | None = None
     attempts: tuple[LLMStreamError, ...] = ()
+    failures: tuple[LLMStreamError, ...] = ()
 
     def __init__(self, message: str, *, phase: Phase | None = None) -> None:
         super().__init__(message)

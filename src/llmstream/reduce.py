@@ -279,7 +279,7 @@ class Fold:
         """The Response so far; `state` is by default complete if Done came, else incomplete."""
         done = self._done
         # An answer that was cut off may have been cut before the first of a call's arguments.
-        finished = done is not None and done.finish_reason != "length"
+        finished = done is not None and done.finish_reason not in {"length", "budget"}
         parts = tuple(slot.part(finished) for slot in self._slots)
         if done is None:
             return Response(request=request, parts=parts, state=state or "incomplete")

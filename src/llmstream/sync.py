@@ -429,7 +429,10 @@ class Conversation:
 
 
 class Model:
-    """What can be prompted; see `llmstream.Model`, the one that stands behind it."""
+    """What can be prompted; see `llmstream.Model`, the one that stands behind it.
+
+    Any model can be put behind one: `Model(llmstream.fallback(a.behind, b.behind))`, a hedge, a recorder.
+    """
 
     def __init__(self, model: _model.Model) -> None:
         self.behind = model

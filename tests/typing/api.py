@@ -68,3 +68,12 @@ async def beside(model: llmstream.Model) -> None:
 
 def found() -> None:
     assert_type(llmstream.get_model("claude-sonnet-4-6", base_url="https://x"), llmstream.Model)
+
+
+def standing_on_others(model: llmstream.Model) -> None:
+    assert_type(llmstream.fallback(model, model, continue_partial="prefill"), llmstream.Model)
+    assert_type(llmstream.hedge(model, after=2.5), llmstream.Model)
+    assert_type(llmstream.record(model, "log.jsonl"), llmstream.Model)
+    assert_type(llmstream.replay("log.jsonl", speed=1.0), llmstream.Model)
+    assert_type(llmstream.budget(tokens=100, until="</answer>"), llmstream.Budget)
+    assert_type(sync.Model(llmstream.hedge(model, after=2.5)), sync.Model)

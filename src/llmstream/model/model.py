@@ -8,7 +8,10 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
+import attrs
+
 from llmstream.client.attach import opened
+from llmstream.client.metering import metered
 from llmstream.client.retry import attempts
 from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import JSONObject
@@ -91,11 +94,12 @@ class Model(ABC):
                 beside it but `timeouts`, `retries`, `budget` and `keep`.
             tool_choice: "auto", "none", "required" or the name of the tool that must be called.
             schema: the JSON Schema of the answer.
-            budget: where the answer is cut.
+            budget: where the answer is cut; see `llmstream.budget`.
             keep: False keeps nothing of what is read, in constant memory, without a Response.
 
         Raises:
-            ConfigError: when there is nothing to send, or a value is of the wrong kind.
+            ConfigError: when there is nothing to send, a value is of the wrong kind, or a budget of cost has
+                no prices for the model.
         """
         terms = Terms(timeouts=timeouts, retries=retries, budget=budget, keep=keep)
         if isinstance(prompt, Request):
@@ -168,7 +172,10 @@ class Model(ABC):
         return Conversation(self, system=system, tools=tools, options=options)
 
     def _stream(self, request: Request, terms: Terms) -> EventStream[Response]:
-        return EventStream(self._source(terms), request, wrap=self._response, keep=terms.keep)
+        source = self._source(terms)
+        if terms.budget is not None:
+            source = attrs.evolve(source, batches=metered(self.name, terms.budget, source.batches))
+        return EventStream(source, request, wrap=self._response, keep=terms.keep)
 
     def _source(self, terms: Terms) -> Source:
         """What gives the events of one call."""

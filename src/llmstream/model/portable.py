@@ -14,6 +14,7 @@ import attrs
 
 from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import dumps
+from llmstream.model.batched import BatchedModel
 from llmstream.model.model import Model
 from llmstream.model.provided import ProviderModel
 from llmstream.model.registry import row_of
@@ -101,6 +102,8 @@ def _codec(target: Model | str) -> Codec | None:
     if isinstance(target, str):
         row = row_of(target)
         return None if row is None else row.codec
+    while isinstance(target, BatchedModel) and target.first is not None:
+        target = target.first
     return target.codec if isinstance(target, ProviderModel) else None
 
 

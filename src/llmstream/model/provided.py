@@ -6,6 +6,8 @@ import re
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
+from copy import copy
+from typing import Self
 from urllib.parse import urlencode
 
 import attrs
@@ -161,6 +163,12 @@ class ProviderModel(Model):
     def codec(self) -> Codec:
         """The dialect that is spoken, with the provider's quirks."""
         return self._endpoint.provider.codec
+
+    def through(self, wrap: Callable[[Transport], Transport], /) -> Self:
+        """The same model, whose calls go through a transport that is made of its own."""
+        other = copy(self)
+        other._endpoint = attrs.evolve(self._endpoint, transport=wrap(self._endpoint.transport))
+        return other
 
     def events(self, request: Request, /) -> AsyncGenerator[Event, None]:
         """The events of one call, one by one; raises as `batches`."""

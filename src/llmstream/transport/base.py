@@ -52,13 +52,17 @@ class HttpCall:
         shown = tuple((name, value) for name, value in self.headers if isinstance(value, str))
         return HttpRequest(self.method, self.url, shown, self.body)
 
+    def secrets(self) -> tuple[str, ...]:
+        """The words that must not be shown."""
+        # Behind a scheme such as Bearer stands the secret itself.
+        values = (value for _, value in self.headers if isinstance(value, Secret))
+        words = (value.reveal().rpartition(" ")[2] for value in values)
+        return tuple(word for word in words if len(word) >= _MIN_SECRET_CHARS)
+
     def conceal(self, text: str) -> str:
         """The text with this call's secrets starred out: a peer may say what it was told."""
-        for _, value in self.headers:
-            if isinstance(value, Secret):
-                # Behind a scheme such as Bearer stands the secret itself.
-                word = value.reveal().rpartition(" ")[2]
-                text = text.replace(word, "***") if len(word) >= _MIN_SECRET_CHARS else text
+        for word in self.secrets():
+            text = text.replace(word, "***")
         return text
 
 
