@@ -222,6 +222,8 @@ from llmstream.values.secret import Secret as Secret
 from llmstream.values.usage import Usage as Usage
 
 if TYPE_CHECKING:
+    from llmstream.client.attach import open_attachments as open_attachments
+    from llmstream.client.download import fetch_attachment as fetch_attachment
     from llmstream.client.timeouts import Timeouts as Timeouts
     from llmstream.model.connected import ConnectedProvider as ConnectedProvider
     from llmstream.model.conversation import Conversation as Conversation
@@ -247,9 +249,11 @@ _LAZY = {
     "Provider": "providers._provider",
     "Response": "model.response",
     "Timeouts": "client.timeouts",
+    "fetch_attachment": "client.download",
     "get_model": "model.registry",
     "get_provider": "model.registry",
     "hookimpl": "plugins",
+    "open_attachments": "client.attach",
     "portability_report": "model.portable",
     "ported": "model.portable",
 }
