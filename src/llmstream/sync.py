@@ -263,6 +263,9 @@ class EventStream:
         self._at = 0
         self._entered = False
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an EventStream is not pickled or copied: it is one call; its Response can be")
+
     @property
     def request(self) -> Request:
         """What was asked."""

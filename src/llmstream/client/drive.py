@@ -26,7 +26,7 @@ from llmstream.errors import (
     WireError,
 )
 from llmstream.stage import Pipe
-from llmstream.transport.base import Exchange, HttpCall, Transport
+from llmstream.transport.base import Exchange, HttpCall, Transport, shown
 from llmstream.values.events import Done, Event
 from llmstream.wire.codec import Codec, Ids
 from llmstream.wire.framing import MAX_FRAME_BYTES
@@ -143,10 +143,10 @@ async def batches(call: Call, line: Line | None = None, /) -> AsyncGenerator[lis
         else:
             await _run_out(exchange)
     except LLMStreamError as error:
-        if _conceal(error, call.http):
-            # The frames below know what the peer said, and so does this one.
+        if _conceal(error, call.http) or isinstance(error, ProviderError | WireError):
+            # The frames below know what the peer said, be it a key, and so does this one.
             chunk = b""
-            raise error.with_traceback(None) from error.__cause__
+            raise error.with_traceback(None) from _bare(error)
         raise
     finally:
         if exchange is not None:
@@ -211,7 +211,7 @@ async def _refuse(call: Call, exchange: Exchange, clocks: Clocks) -> None:
     if not 200 <= head.status < 300:
         where = head.headers.get("location", "nowhere")
         raise UnexpectedContentError(
-            f"expected an answer from {call.http.address}, got status {head.status} pointing to {where}",
+            f"expected an answer from {call.http.address}, got status {head.status} pointing to {shown(where)}",
             phase="headers",
         )
 
@@ -226,6 +226,14 @@ async def _error_body(exchange: Exchange, clocks: Clocks) -> bytes:
         except LLMStreamError:
             pass
     return bytes(body[:MAX_ERROR_BODY])
+
+
+def _bare(error: LLMStreamError) -> BaseException | None:
+    """What led to an error, without frames and without what led to that."""
+    for led in (error.__cause__, error.__context__):
+        if led is not None:
+            led.__traceback__ = led.__context__ = led.__cause__ = None
+    return error.__cause__
 
 
 def _conceal(error: LLMStreamError, http: HttpCall) -> bool:

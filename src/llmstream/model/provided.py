@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from typing import NoReturn
 from urllib.parse import urlencode
 
 import attrs
@@ -53,6 +54,12 @@ class Endpoint:
     transport: Transport
     scope: Scope | None = None
     clock: Clock = now
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an Endpoint is not pickled: it holds a key")
+
+    def __deepcopy__(self, memo: object) -> Endpoint:
+        return self
 
     def call(self, request: Request, timeouts: Timeouts) -> Call:
         """The call that a request makes.
@@ -137,6 +144,17 @@ class ProviderModel(Model):
         self.name = f"{endpoint.provider.name}/{id}"
         self._endpoint = endpoint
         self._timeouts = timeouts or Timeouts()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"the model {self.name} is not pickled: it holds a key; send its name, and get_model there"
+        )
+
+    def __copy__(self) -> ProviderModel:
+        return self
+
+    def __deepcopy__(self, memo: object) -> ProviderModel:
+        return self
 
     @property
     def codec(self) -> Codec:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 import attrs
 
+from llmstream.values.redaction import redacted, without
 from llmstream.values.secret import Secret
 from llmstream.wire.http import HttpRequest, ResponseHead
 
@@ -53,13 +54,13 @@ class HttpCall:
         return HttpRequest(self.method, self.url, shown, self.body)
 
     def conceal(self, text: str) -> str:
-        """The text with this call's secrets starred out: a peer may say what it was told."""
+        """The text with this call's secrets starred out, and what looks like one: a peer may say what it was told."""
         for _, value in self.headers:
             if isinstance(value, Secret):
                 # Behind a scheme such as Bearer stands the secret itself.
                 word = value.reveal().rpartition(" ")[2]
-                text = text.replace(word, "***") if len(word) >= _MIN_SECRET_CHARS else text
-        return text
+                text = without(text, word) if len(word) >= _MIN_SECRET_CHARS else text
+        return redacted(text)
 
 
 class Exchange(Protocol):
