@@ -7,14 +7,18 @@ import gzip
 import hashlib
 import os
 import re
+import sys
 import tracemalloc
 from base64 import b64decode
 from collections.abc import Iterable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NoReturn
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import llmstream
 from llmstream import (
@@ -28,11 +32,12 @@ from llmstream import (
     UnsupportedError,
     get_model,
     open_attachments,
+    sync,
     user,
 )
 from llmstream.client import attach
 from llmstream.client.download import Fetcher
-from llmstream.jsontext import loads
+from llmstream.jsontext import JSON, loads
 from llmstream.testing.loopback import Handler, Received, Reply, Server, replies, serve
 from llmstream.transport.addresses import Target, checked
 
@@ -283,3 +288,123 @@ async def test_row_81_a_lying_content_type_is_not_believed() -> None:
     async with serve(replies(b"<script>", content_type="image/png")) as server:
         with pytest.raises(UnexpectedContentError, match="image/png"):
             await fetcher().fetch(public(server))
+
+
+def hostile() -> list[JSON]:
+    """Dicts that somebody else wrote, each aimed at something."""
+    response: dict[str, Any] = sync.get_model("demo").prompt("x").response().to_dict()
+    deep: JSON = 1
+    for _ in range(100_000):
+        deep = [deep]
+    part = {"type": "text", "text": "x"}
+    lc = {"lc": 1, "type": "constructor", "id": ["os", "system"], "kwargs": {"command": "id"}}
+    return [
+        None,
+        "text",
+        [],
+        {},
+        {"type": "response"},
+        lc,
+        {**response, "type": "os.system"},
+        {**response, "version": 10**30},
+        {**response, "parts": [{"type": "builtins.eval", "text": "1"}]},
+        {**response, "parts": [lc]},
+        {**response, "parts": [{**part, "__class__": "Secret"}]},
+        {**response, "parts": [part] * 1_000_000},
+        {**response, "parts": [{**part, "provider_metadata": {"a": {"b": deep}}}]},
+        {**response, "parts": deep},
+        {**response, "usage": {"input": float("nan")}},
+        {**response, "usage": {"input": 10**5000}},
+        {**response, "state": {"$ref": "file:///etc/passwd"}},
+        {**response, "source": "../../etc/passwd"},
+        {**response, "api_key": "x", "base_url": "http://127.0.0.1:1/"},
+        {**response, "parts": [{"type": "attachment", "attachment": {"data": "!!not base64!!"}}]},
+        {**response, "parts": [{"type": "attachment", "attachment": {"path": "/etc/passwd"}}]},
+        {
+            **response,
+            "parts": [{"type": "attachment", "attachment": {"path": "/dev/zero", "restored": False}}],
+        },
+    ]
+
+
+def test_row_82_a_hostile_dict_is_a_value_or_refused_and_reaches_nothing() -> None:
+    dicts = hostile()
+    # What is imported at first use is imported before the watch begins.
+    llmstream.Response.from_dict(sync.get_model("demo").prompt("x").response().to_dict())
+    touched: list[str] = []
+    watching = [False]
+
+    def watch(event: str, _: object) -> None:
+        if watching[0] and event.partition(".")[0] in {
+            "open",
+            "import",
+            "socket",
+            "os",
+            "subprocess",
+            "exec",
+        }:
+            touched.append(event)
+
+    sys.addaudithook(watch)
+    for given in dicts:
+        watching[0] = True
+        try:
+            restored = llmstream.Response.from_dict(given)
+            assert not any(
+                part.attachment.path and not part.attachment.restored
+                for part in restored.parts
+                if isinstance(part, AttachmentPart)
+            )
+        except ConfigError as error:
+            str(error)
+        finally:
+            watching[0] = False
+    assert touched == []
+
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just({"lc": 1}),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(data=st.data())
+def test_row_82_a_dict_with_any_field_exchanged_is_a_value_or_refused(data: st.DataObject) -> None:
+    *outer, key = data.draw(st.sampled_from(PATHS))
+    stored = deepcopy(STORED)
+    holder = stored
+    for name in outer:
+        holder = holder[name]
+    holder[key] = data.draw(JSONS)
+    try:
+        llmstream.Response.from_dict(stored)
+    except ConfigError as error:
+        str(error)
+
+
+STORED: Any = {
+    "version": 1,
+    "type": "response",
+    "request": {
+        "version": 1,
+        "type": "request",
+        "model": "m",
+        "messages": [{"role": "user", "parts": [{"type": "text", "text": "x"}]}],
+    },
+    "parts": [{"type": "text", "text": "x", "provider_metadata": {"a": {"lc": 1}}}],
+    "state": "complete",
+    "usage": {"input": 1, "output": 33},
+}
+PATHS = [
+    ("version",),
+    ("type",),
+    ("request",),
+    ("request", "messages"),
+    ("request", "model"),
+    ("parts",),
+    ("state",),
+    ("usage",),
+    ("usage", "input"),
+    ("extra",),
+]

@@ -209,9 +209,9 @@ async def _refuse(call: Call, exchange: Exchange, clocks: Clocks) -> None:
     if head.status >= 400:
         raise call.codec.error(head, await _error_body(exchange, clocks))
     if not 200 <= head.status < 300:
-        where = head.headers.get("location", "nowhere")
+        where = shown(head.headers.get("location", "nowhere"))
         raise UnexpectedContentError(
-            f"expected an answer from {call.http.address}, got status {head.status} pointing to {shown(where)}",
+            f"expected an answer from {call.http.address}, got status {head.status} pointing to {where}",
             phase="headers",
         )
 

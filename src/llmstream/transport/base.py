@@ -54,7 +54,7 @@ class HttpCall:
         return HttpRequest(self.method, self.url, shown, self.body)
 
     def conceal(self, text: str) -> str:
-        """The text with this call's secrets starred out, and what looks like one: a peer may say what it was told."""
+        """The text with this call's secrets, and what looks like one, starred out: a peer may repeat them."""
         for _, value in self.headers:
             if isinstance(value, Secret):
                 # Behind a scheme such as Bearer stands the secret itself.
