@@ -225,8 +225,10 @@ from llmstream.values.secret import Secret as Secret
 from llmstream.values.usage import Usage as Usage
 
 if TYPE_CHECKING:
+    from llmstream.client.attach import open_attachments as open_attachments
     from llmstream.client.budget import Budget as Budget
     from llmstream.client.budget import budget as budget
+    from llmstream.client.download import fetch_attachment as fetch_attachment
     from llmstream.client.limiter import RateLimiter as RateLimiter
     from llmstream.client.limits import Limits as Limits
     from llmstream.client.retries import Attempt as Attempt
@@ -267,10 +269,12 @@ _LAZY = {
     "Timeouts": "client.timeouts",
     "budget": "client.budget",
     "fallback": "model.fallback",
+    "fetch_attachment": "client.download",
     "get_model": "model.registry",
     "get_provider": "model.registry",
     "hedge": "model.hedge",
     "hookimpl": "plugins",
+    "open_attachments": "client.attach",
     "portability_report": "model.portable",
     "ported": "model.portable",
     "record": "model.recording",

@@ -23,6 +23,8 @@ import anyio
 import attrs
 from anyio.from_thread import BlockingPortal
 
+from llmstream.client import attach as _attach
+from llmstream.client import download as _download
 from llmstream.client.limiter import RateLimiter
 from llmstream.client.limits import Limits
 from llmstream.client.retries import Retries
@@ -53,6 +55,7 @@ from llmstream.serial import ResponseDict
 from llmstream.transport.base import AsyncClientLike
 from llmstream.unfold import unfold
 from llmstream.values import response as pure
+from llmstream.values.content import Attachment
 from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Event, TextDelta
 from llmstream.values.listed import ModelInfo
@@ -262,6 +265,9 @@ class EventStream:
         self._ready: Sequence[Event] = ()
         self._at = 0
         self._entered = False
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an EventStream is not pickled or copied: it is one call; its Response can be")
 
     @property
     def request(self) -> Request:
@@ -517,6 +523,34 @@ class ConnectedProvider:
             LLMStreamError: as that.
         """
         return _Task(lambda: self.behind.models(timeouts=timeouts, retries=retries)).result()
+
+
+def fetch_attachment(
+    url: str,
+    /,
+    *,
+    max_bytes: int = _attach.MAX_FILE_BYTES,
+    allow_private: bool = False,
+    timeouts: Timeouts | None = None,
+) -> Attachment:
+    """Fetch a file from an http or https address; see `llmstream.fetch_attachment`.
+
+    Raises:
+        LLMStreamError: as that.
+    """
+    fetch = partial(
+        _download.fetch_attachment, max_bytes=max_bytes, allow_private=allow_private, timeouts=timeouts
+    )
+    return _Task(lambda: fetch(url)).result()
+
+
+def open_attachments(messages: Iterable[Message], /, *, root: str | os.PathLike[str]) -> tuple[Message, ...]:
+    """Read the files that messages of a stored dict name; see `llmstream.open_attachments`.
+
+    Raises:
+        ConfigError: as that.
+    """
+    return _Task(lambda: _attach.open_attachments(messages, root=root)).result()
 
 
 def get_provider(  # noqa: PLR0913 - a face

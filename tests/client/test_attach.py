@@ -12,6 +12,8 @@ from llmstream import (
     Request,
     TextPart,
     ToolResultPart,
+    open_attachments,
+    sync,
     user,
 )
 from llmstream.client import attach
@@ -96,3 +98,47 @@ async def test_a_file_over_the_limit_is_refused(tmp_path, monkeypatch) -> None:
     (tmp_path / "a.txt").write_bytes(b"x" * 11)
     with pytest.raises(ConfigError, match="at most 10 bytes"):
         await ready(Attachment(path=str(tmp_path / "a.txt")))
+
+
+async def test_a_device_is_not_even_opened(monkeypatch) -> None:
+    opening: list[object] = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda path, *more: opening.append(path) or real(path, *more))
+    with pytest.raises(ConfigError, match="regular file"):
+        await ready(Attachment("text/plain", path="/dev/null"))
+    assert "/dev/null" not in opening
+
+
+async def test_a_path_that_no_system_knows_is_refused() -> None:
+    with pytest.raises(ConfigError, match="null byte"):
+        await ready(Attachment("text/plain", path="a\0b"))
+
+
+def stored(path: object) -> Message:
+    result = ToolResultPart("c", "f", attachments=[Attachment("text/plain", path=str(path), restored=True)])
+    return Message("user", [AttachmentPart(Attachment(path=str(path), restored=True)), result])
+
+
+async def test_stored_paths_are_read_under_a_root_that_the_caller_names(tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("words")
+    own = user("x", Attachment(path="mine.txt"))
+    for path in ("a.txt", tmp_path / "in" / "a.txt", "../in/a.txt"):
+        read, untouched = await open_attachments([stored(path), own], root=tmp_path / "in")
+        assert untouched == own
+        assert read.parts[0] == AttachmentPart(Attachment("text/plain", data=b"words", name="a.txt"))
+        assert not read.parts[0].attachment.restored
+        assert read.parts[1].attachments[0].data == b"words"
+    assert sync.open_attachments([stored("a.txt")], root=str(tmp_path / "in")) == (read,)
+
+
+async def test_stored_paths_do_not_lead_out_of_the_root(tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in2").mkdir()
+    (tmp_path / "in2" / "a.txt").write_text("secret")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "in2" / "a.txt")
+    for path in ("../in2/a.txt", tmp_path / "in2" / "a.txt", "link", "missing", "a\0b", ".", "/etc/passwd"):
+        with pytest.raises(ConfigError, match=r"root=|regular file"):
+            await open_attachments([stored(path)], root=tmp_path / "in")
+    with pytest.raises(ConfigError, match="root="):
+        await open_attachments([stored("a.txt")], root=tmp_path / "missing")

@@ -1,6 +1,7 @@
 import pytest
 
-from llmstream.wire.http import HttpRequest, HttpResponse, ResponseHead
+from llmstream.errors import ConfigError
+from llmstream.wire.http import HttpRequest, HttpResponse, ResponseHead, segment
 
 
 def test_headers_of_a_request_keep_their_order_and_repeat():
@@ -35,3 +36,17 @@ def test_the_media_type_has_no_parameters(content_type: str, media_type: str):
 def test_without_a_content_type_the_media_type_is_empty():
     assert ResponseHead().media_type == ""
     assert ResponseHead().status == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("a/b", "a%2Fb"), ("a b\r\n", "a%20b%0D%0A"), ("%2e%2e", "%252e%252e"), ("...", "...")],
+)
+def test_a_segment_is_one_whatever_is_in_it(text: str, written: str) -> None:
+    assert segment(text) == written
+
+
+@pytest.mark.parametrize("text", ["", ".", ".."])
+def test_a_segment_that_leads_elsewhere_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="in an address"):
+        segment(text)

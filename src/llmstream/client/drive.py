@@ -27,7 +27,7 @@ from llmstream.errors import (
     UnexpectedContentError,
     WireError,
 )
-from llmstream.transport.base import Exchange, HttpCall, Transport
+from llmstream.transport.base import Exchange, HttpCall, Transport, shown
 from llmstream.values.events import Done, Event
 from llmstream.wire.codec import Codec, Ids
 from llmstream.wire.plain import piped
@@ -104,10 +104,10 @@ async def batches(
         else:
             await _run_out(exchange)
     except LLMStreamError as error:
-        if _conceal(error, call.http):
-            # The frames below know what the peer said, and so does this one.
+        if _conceal(error, call.http) or isinstance(error, ProviderError | WireError):
+            # The frames below know what the peer said, be it a key, and so does this one.
             chunk = b""
-            raise error.with_traceback(None) from error.__cause__
+            raise error.with_traceback(None) from _bare(error)
         raise
     finally:
         if exchange is not None:
@@ -174,7 +174,7 @@ async def _refuse(call: Call, exchange: Exchange, clocks: Clocks) -> None:
     if head.status >= 400:
         raise call.codec.error(head, await _error_body(exchange, clocks, call.limits.error_bytes))
     if not 200 <= head.status < 300:
-        where = head.headers.get("location", "nowhere")
+        where = shown(head.headers.get("location", "nowhere"))
         raise UnexpectedContentError(
             f"expected an answer from {call.http.address}, got status {head.status} pointing to {where}",
             phase="headers",
@@ -191,6 +191,14 @@ async def _error_body(exchange: Exchange, clocks: Clocks, most: int) -> bytes:
         except LLMStreamError:
             pass
     return bytes(body[:most])
+
+
+def _bare(error: LLMStreamError) -> BaseException | None:
+    """What led to an error, without frames and without what led to that."""
+    for led in (error.__cause__, error.__context__):
+        if led is not None:
+            led.__traceback__ = led.__context__ = led.__cause__ = None
+    return error.__cause__
 
 
 def _conceal(error: LLMStreamError, http: HttpCall) -> bool:

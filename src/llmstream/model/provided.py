@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from copy import copy
-from typing import Self
+from typing import NoReturn, Self
 from urllib.parse import urlencode
 
 import attrs
@@ -64,6 +64,12 @@ class Endpoint:
         """Those of a call: what was given for it, for the model, in the row, and else the default."""
         own = self.defaults.timeouts.over(self.provider.timeouts)
         return own if given is None else given.over(own)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an Endpoint is not pickled: it holds a key")
+
+    def __deepcopy__(self, memo: object) -> Endpoint:
+        return self
 
     def call(self, request: Request, timeouts: Timeouts) -> Call:
         """The call that a request makes.
@@ -158,6 +164,17 @@ class ProviderModel(Model):
                 endpoint, defaults=attrs.evolve(endpoint.defaults, timeouts=endpoint.timeouts(timeouts))
             )
         self._endpoint = endpoint
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"the model {self.name} is not pickled: it holds a key; send its name, and get_model there"
+        )
+
+    def __copy__(self) -> ProviderModel:
+        return self
+
+    def __deepcopy__(self, memo: object) -> ProviderModel:
+        return self
 
     @property
     def codec(self) -> Codec:

@@ -17,7 +17,7 @@ import time
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, NoReturn, Self, TypeAlias, TypeVar
 
 import anyio
 import attrs
@@ -95,6 +95,9 @@ class EventStream(Generic[R]):
         self._reading = False
         self._scope: anyio.CancelScope | None = None
         self._idle: anyio.Event | None = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an EventStream is not pickled or copied: it is one call; its Response can be")
 
     @property
     def request(self) -> Request:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 import attrs
 
+from llmstream.values.redaction import redacted, without
 from llmstream.values.secret import Secret
 from llmstream.wire.http import HttpRequest, ResponseHead
 
@@ -60,10 +61,10 @@ class HttpCall:
         return tuple(word for word in words if len(word) >= _MIN_SECRET_CHARS)
 
     def conceal(self, text: str) -> str:
-        """The text with this call's secrets starred out: a peer may say what it was told."""
+        """The text with this call's secrets, and what looks like one, starred out: a peer may repeat them."""
         for word in self.secrets():
-            text = text.replace(word, "***")
-        return text
+            text = without(text, word)
+        return redacted(text)
 
 
 class Exchange(Protocol):

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import anyio.lowlevel
 import attrs
 
-from llmstream.errors import ConnectionLost
-from llmstream.transport.base import Exchange, HttpCall
+from llmstream.errors import ConfigError, ConnectionLost
+from llmstream.transport.base import Exchange, HttpCall, shown
 from llmstream.transport.failures import failure_of
 from llmstream.transport.fast.exchange import Exchange as FastExchange
 from llmstream.transport.fast.exchange import Timeouts
@@ -67,6 +67,23 @@ def route(url: str, /) -> Route | None:
     name = f"[{host}]" if ":" in host else host
     authority = name if port == _PORTS[scheme] else f"{name}:{port}"
     return Route(Origin(scheme == "https", host, port), target.encode("ascii"), authority.encode("ascii"))
+
+
+def pinned(url: str, address: str, /) -> Route:
+    """The route to an address of a URL's host that somebody has resolved and checked.
+
+    Raises:
+        ConfigError: when there is no direct route.
+    """
+    way = route(url)
+    if way is None:
+        raise ConfigError(f"expected an http or https address in ASCII, got {shown(url)!r}")
+    return attrs.evolve(way, origin=attrs.evolve(way.origin, address=address))
+
+
+def own_sender() -> Sender:
+    """Connections that no other call shares, none of which is kept; whoever makes them closes them."""
+    return Sender(_tls, limits=Limits(idle=0))
 
 
 async def open_directly(call: HttpCall, way: Route, sender: Sender) -> Exchange:

@@ -14,7 +14,6 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from struct import unpack
 from typing import Final, Literal, Protocol, TypeAlias, cast
-from urllib.parse import quote
 
 import attrs
 import msgspec
@@ -23,7 +22,7 @@ from llmstream.errors import MalformedFrameError, UnsupportedError
 from llmstream.jsontext import JSON, JSONObject, as_list, as_object, dump_bytes
 from llmstream.values.embeddings import Embeddings
 from llmstream.values.usage import Usage
-from llmstream.wire.http import HttpRequest
+from llmstream.wire.http import HttpRequest, segment
 
 # What the numbers are that come as base64.
 Packing: TypeAlias = Literal["f32", "int8"]
@@ -118,7 +117,7 @@ class GeminiEmbedding:
             {"model": f"models/{model}", "content": {"parts": [{"text": text}]}, **size, **extra}
             for text in texts
         ]
-        path = f"{self.path}{quote(model, safe='')}:batchEmbedContents"
+        path = f"{self.path}{segment(model)}:batchEmbedContents"
         return HttpRequest("POST", path, _HEADERS, dump_bytes({"requests": requests}))
 
     def read(self, payload: JSON, /) -> Embeddings:
@@ -157,7 +156,7 @@ class BedrockEmbedding:
             raise UnsupportedError(f"expected one text for {model} on bedrock, got {len(texts)}")
         if dimensions is not None:
             body[size] = dimensions
-        path = f"/model/{quote(model, safe='')}/invoke"
+        path = f"/model/{segment(model)}/invoke"
         return HttpRequest("POST", path, _HEADERS, dump_bytes(body | extra))
 
     def read(self, payload: JSON, /) -> Embeddings:

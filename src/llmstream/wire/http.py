@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from sys import intern
+from urllib.parse import quote
 
 import attrs
 
+from llmstream.errors import ConfigError
 from llmstream.values.content import tuple_of
+
+
+def segment(text: str, /, *, safe: str = "") -> str:
+    """A model's id, or another word of the caller's, as one segment of a path.
+
+    Raises:
+        ConfigError: when it is one that leads elsewhere however it is written.
+    """
+    # Servers and clients on the way take these out, also when their dots are encoded.
+    if text in {"", ".", ".."}:
+        raise ConfigError(f"expected a name that can stand in an address, got {text!r}")
+    return quote(text, safe=safe)
 
 
 @attrs.frozen

@@ -37,6 +37,7 @@ from llmstream import (
 )
 from llmstream.stage import Pipe, run
 from llmstream.testing import laws
+from llmstream.wire.framing import Frame
 from llmstream.wire.http import ResponseHead
 from llmstream.wire.openai_responses import CODEC, OpenAIResponsesCodec, Quirks
 
@@ -677,3 +678,12 @@ def test_hostile_events_end_in_typed_errors(drawn: list[tuple[str, dict, int]]):
 
 def test_a_long_answer_takes_linear_work():
     laws.linear(CODEC, lambda size: sse(*[text("word ") for _ in range(size)], end()))
+
+
+def test_an_event_that_only_its_frame_names_is_taken_by_that_name() -> None:
+    frames = [
+        Frame(event="response.output_text.delta", data='{"output_index":0,"content_index":0,"delta":"hi"}'),
+        Frame(event="response.completed", data='{"response":{"status":"completed","output":[]}}'),
+    ]
+    events = list(run(CODEC.decoder(ResponseHead()), frames))
+    assert [event.text for event in events if isinstance(event, TextDelta)] == ["hi"]

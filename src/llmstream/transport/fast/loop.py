@@ -50,7 +50,7 @@ class LoopDialler:
             raise ExchangeError("ConnectError", str(error)) from error
         wire = LoopWire(origin, self._loop, self._buffer, tls)
         try:
-            sock = await connected(self._loop, origin.host, origin.port)
+            sock = await connected(self._loop, origin.address or origin.host, origin.port)
             try:
                 await self._loop.create_connection(lambda: wire, sock=sock)
             except BaseException:

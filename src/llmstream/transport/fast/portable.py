@@ -33,7 +33,8 @@ class AnyioDialler:
         """
         try:
             tls = Tls(self._context(), origin.host, plain=self._plain) if origin.secure else None
-            wire = AnyioWire(origin, await anyio.connect_tcp(origin.host, origin.port), tls)
+            stream = await anyio.connect_tcp(origin.address or origin.host, origin.port)
+            wire = AnyioWire(origin, stream, tls)
         except (OSError, ValueError) as error:
             raise ExchangeError("ConnectError", str(error)) from error
         try:

@@ -40,11 +40,16 @@ class ExchangeError(Exception):
 
 @attrs.frozen
 class Origin:
-    """Where a connection leads; connections to one origin serve each other's requests."""
+    """Where a connection leads; connections to one origin serve each other's requests.
+
+    `address` is what is dialled in place of the host, where somebody has resolved it; the certificate is
+    the host's still.
+    """
 
     secure: bool
     host: str
     port: int
+    address: str | None = None
 
 
 class Wire(Protocol):

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
-from urllib.parse import quote
 
 from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import JSONObject, dump_bytes, merged
@@ -22,7 +21,7 @@ from llmstream.values.content import AttachmentPart, ToolResultPart
 from llmstream.values.request import AnyTool, Options, OutputSchema, Request, ServerSideTool, ToolChoice
 from llmstream.wire.anthropic.quirks import Quirks
 from llmstream.wire.anthropic.turns import cache_control, system_of, turns_of
-from llmstream.wire.http import HttpRequest
+from llmstream.wire.http import HttpRequest, segment
 from llmstream.wire.portable import set_aside
 from llmstream.wire.shapes import closed
 
@@ -83,7 +82,9 @@ def encode(request: Request, provider: str, quirks: Quirks, /) -> HttpRequest:
     headers = _headers(request, quirks)
     if quirks.betas == "body" and _BETA in headers:
         body["anthropic_beta"] = headers.pop(_BETA).split(",")
-    path = quirks.path.replace("{model}", quote(request.model, safe="@"))
+    path = quirks.path
+    if "{model}" in path:
+        path = path.replace("{model}", segment(request.model, safe="@"))
     return HttpRequest("POST", path, headers.items(), dump_bytes(merged(body, options.extra)))
 
 

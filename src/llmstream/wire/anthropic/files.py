@@ -55,7 +55,7 @@ def _source(attachment: Attachment, media_type: str) -> JSONObject:
         if is_text:
             raise UnsupportedError(
                 f"expected the text itself, got the address {attachment.url!r}: "
-                "the anthropic dialect takes addresses of images and PDFs only"
+                "the anthropic dialect takes those of images and PDFs only (fetch_attachment gets the bytes)"
             )
         return {"type": "url", "url": attachment.url}
     data = attachment.data or b""

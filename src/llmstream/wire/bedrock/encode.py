@@ -12,13 +12,12 @@ objects are closed, as the API demands. Guardrails, performance and prompt varia
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote
 
 from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import JSONObject, dump_bytes, dumps, merged
 from llmstream.values.request import AnyTool, Options, OutputSchema, Request, ServerSideTool, ToolChoice
 from llmstream.wire.bedrock.turns import cache_point, system_of, turns_of
-from llmstream.wire.http import HttpRequest
+from llmstream.wire.http import HttpRequest, segment
 from llmstream.wire.portable import set_aside
 from llmstream.wire.shapes import closed
 
@@ -76,7 +75,7 @@ def encode(request: Request, provider: str, /) -> HttpRequest:
         body["requestMetadata"] = options.metadata
     headers = {"content-type": "application/json"}
     headers |= {name.lower(): str(value) for name, value in options.headers.items()}
-    path = f"{PREFIX}{quote(request.model, safe='')}{STREAM}"
+    path = f"{PREFIX}{segment(request.model)}{STREAM}"
     return HttpRequest("POST", path, headers.items(), dump_bytes(merged(body, options.extra)))
 
 

@@ -141,7 +141,8 @@ def source_of(attachment: Attachment, /) -> JSONObject:
     if attachment.data is None:
         where = "an uploaded file" if attachment.url is None else f"the address {attachment.url!r}"
         raise UnsupportedError(
-            f"expected a file's bytes or its place in S3, got {where}: the bedrock dialect reads no other"
+            f"expected a file's bytes or its place in S3, got {where}: the bedrock dialect reads no other "
+            "(fetch_attachment gets the bytes of an address)"
         )
     return {"bytes": b64(attachment.data)}
 

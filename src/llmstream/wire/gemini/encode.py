@@ -13,14 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import quote
 
 from llmstream.errors import ConfigError
 from llmstream.jsontext import JSONObject, dump_bytes, merged
 from llmstream.values.request import AnyTool, Effort, Options, OutputSchema, Request, Tool, ToolChoice
 from llmstream.wire.gemini.quirks import Quirks
 from llmstream.wire.gemini.turns import cannot, contents_of, system_of
-from llmstream.wire.http import HttpRequest
+from llmstream.wire.http import HttpRequest, segment
 from llmstream.wire.portable import set_aside
 
 METHOD: Final = ":streamGenerateContent"
@@ -91,8 +90,10 @@ def path_of(model: str, quirks: Quirks, /) -> str:
     collection, slash, name = model.rpartition("/")
     path = quirks.path
     if slash and collection != "models":
-        path = path.removesuffix("models/") + f"{collection}/"
-    return f"{path}{quote(name, safe='@')}{METHOD}?alt=sse"
+        path = path.removesuffix("models/") + "".join(
+            f"{segment(word, safe='@')}/" for word in collection.split("/")
+        )
+    return f"{path}{segment(name, safe='@')}{METHOD}?alt=sse"
 
 
 def _refuse(options: Options) -> None:

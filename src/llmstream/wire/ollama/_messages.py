@@ -126,7 +126,7 @@ def _image(attachment: Attachment) -> str:
     if attachment.path is not None:
         raise ConfigError(f"expected an attachment that was opened, got the path {attachment.path!r}")
     if attachment.data is None:
-        raise cannot("a file that is not given by its bytes")
+        raise cannot("a file that is not given by its bytes (fetch_attachment gets those of an address)")
     if not (attachment.media_type or "").startswith("image/"):
         raise cannot(f"{attachment.media_type or 'a file without a media type'}: only images go in")
     return b64(attachment.data)

@@ -126,7 +126,7 @@ class History:
         if attachment.url is not None:
             if self._quirks.document_url:
                 return {"type": "document_url", "document_url": attachment.url}
-            raise cannot(f"a link to {media_type}; give the bytes instead")
+            raise cannot(f"a link to {media_type}; give the bytes instead, which fetch_attachment gets")
         if family == "audio":
             return self._audio(attachment, media_type)
         file: JSONObject = {"file_data": data_url(attachment)}

@@ -6,7 +6,6 @@ https://platform.openai.com/docs/api-reference/responses
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import attrs
 
@@ -17,7 +16,7 @@ from llmstream.wire.codec import Ids
 from llmstream.wire.failures import http_failure
 from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
 from llmstream.wire.framing.select import select
-from llmstream.wire.http import HttpRequest, ResponseHead
+from llmstream.wire.http import HttpRequest, ResponseHead, segment
 from llmstream.wire.openai_responses._names import DIALECT, PATH
 from llmstream.wire.openai_responses.decode import ResponsesDecoder
 from llmstream.wire.openai_responses.encode import encode_request
@@ -73,7 +72,7 @@ class OpenAIResponsesCodec:
         in the metadata of an error's partial Response. The decoder that was cut off goes on with the body.
         """
         since = "" if after is None else f"&starting_after={after}"
-        return HttpRequest("GET", f"{PATH}/{quote(response_id, safe='')}?stream=true{since}")
+        return HttpRequest("GET", f"{PATH}/{segment(response_id)}?stream=true{since}")
 
     def framer(self, head: ResponseHead, /, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> Stage[bytes, Frame]:
         """Return a fresh framer: server-sent events, or a whole body.
