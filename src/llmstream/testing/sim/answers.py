@@ -17,6 +17,7 @@ from llmstream.testing.sim.seed import Seed
 from llmstream.values.events import (
     Done,
     Event,
+    FinishReason,
     ReasoningDelta,
     TextDelta,
     ToolCallArgsDelta,
@@ -45,6 +46,7 @@ _WORDS = (
     "The ", "answer", " is", " forty", "-two", ".", " Yes", ", ", "no", "\n",
     "\u2028", "\x85", "\r\n", "\n\n", "😀", " é", '"', "\\", "data: ", "[DONE]", "\ufeff", "</s>", "{", ": ",
 )  # fmt: skip
+_FINISHES: tuple[FinishReason, ...] = ("stop", "stop", "length")
 _VALUES: tuple[JSONObject, ...] = (
     {},
     {"city": "Zürich"},
@@ -128,7 +130,7 @@ def draw(seed: Seed) -> tuple[Event, ...]:
     for make in makers:
         events += make(seed, _next_index(events))
     called = any(isinstance(event, ToolCallStart) for event in events)
-    reason = "tool_calls" if called else seed.pick("finish", ("stop", "stop", "length"))
+    reason: FinishReason = "tool_calls" if called else seed.pick("finish", _FINISHES)
     usage = Usage(input=seed.count("input", 1, 99), output=seed.count("output", 1, 99))
     return (*events, Done(finish_reason=reason, usage=usage, id="sim-answer", model=MODEL))
 

@@ -88,7 +88,7 @@ def lost_inside(seed: Seed, answer: Answer) -> Plan:
     return planned(answer, [*([body] if body else ()), Break("lost")], outcome, framing=sound(seed))
 
 
-def lost_after_end(seed: Seed, answer: Answer) -> Plan:
+def lost_after_end(_seed: Seed, answer: Answer) -> Plan:
     """The connection is lost when all was said: that is a whole answer."""
     return planned(answer, [*answer.frames, Break("lost")], WHOLE)
 
@@ -100,7 +100,7 @@ def stall(seed: Seed, answer: Answer) -> Plan:
     return planned(answer, [*answer.frames[:count], Pause()], outcome)
 
 
-def stall_after_end(seed: Seed, answer: Answer) -> Plan:
+def stall_after_end(_seed: Seed, answer: Answer) -> Plan:
     """All was said, and the body is left open: that is a whole answer."""
     return planned(answer, [*answer.frames, Pause()], WHOLE)
 
@@ -243,7 +243,7 @@ def line_ends(seed: Seed, answer: Answer) -> Plan:
     return planned(answer, mixed)
 
 
-def byte_order_mark(seed: Seed, answer: Answer) -> Plan:
+def byte_order_mark(_seed: Seed, answer: Answer) -> Plan:
     """The body begins with a byte order mark."""
     return planned(answer, [b"\xef\xbb\xbf", *answer.frames])
 
@@ -283,6 +283,6 @@ def harmless_http(seed: Seed, answer: Answer) -> Plan:
     return planned(answer, answer.frames, WHOLE, framing=Framing("chunks", seed.pick("flaw", _HARMLESS)))
 
 
-def closed_while_idle(seed: Seed, answer: Answer) -> Plan:
+def closed_while_idle(_seed: Seed, answer: Answer) -> Plan:
     """The peer closes the connection when the answer is over, without a word of it."""
     return planned(answer, answer.frames, WHOLE, framing=Framing("chunks", "closed while idle"))

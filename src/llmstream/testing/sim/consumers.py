@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, TypeAlias
 
 import anyio
-import anyio.lowlevel
 import attrs
 
 from llmstream.errors import ConfigError
@@ -66,7 +65,7 @@ class Seen:
     ended: float = 0.0
 
 
-async def whole(stream: Stream, act: Act, seen: Seen) -> None:
+async def whole(stream: Stream, _act: Act, seen: Seen) -> None:
     """Await the response."""
     seen.response = await stream
     seen.events += await stream.take()
@@ -80,13 +79,13 @@ async def iterate(stream: Stream, act: Act, seen: Seen) -> None:
     seen.response = await stream if act.keep else None
 
 
-async def plain(stream: Stream, act: Act, seen: Seen) -> None:
+async def plain(stream: Stream, _act: Act, seen: Seen) -> None:
     """Read the events in a plain loop."""
     async for event in stream:
         seen.events.append(event)
 
 
-async def batches(stream: Stream, act: Act, seen: Seen) -> None:
+async def batches(stream: Stream, _act: Act, seen: Seen) -> None:
     """Read the events as they come, several at a time."""
     async with stream:
         while events := await stream.take():
@@ -162,9 +161,9 @@ async def two_readers(stream: Stream, act: Act, seen: Seen) -> None:
 
 async def cancelled(stream: Stream, act: Act, seen: Seen) -> None:
     """Be cancelled at the k-th await, and once more a little later."""
-    with anyio.CancelScope() as outer:
-        with anyio.CancelScope() as scope:
-            await Countdown(iterate(stream, act, seen), {act.after: scope, act.after + act.again: outer})
+    outer, scope = anyio.CancelScope(), anyio.CancelScope()
+    with outer, scope:
+        await Countdown(iterate(stream, act, seen), {act.after: scope, act.after + act.again: outer})
     seen.left = scope.cancel_called or outer.cancel_called
     seen.cancelled = scope.cancelled_caught or outer.cancelled_caught
 

@@ -121,7 +121,10 @@ def answer(call: Observed) -> None:
         content = [event for event in call.events if not isinstance(event, Done)]
         _same(said[: len(content)], content, "the beginning of what the peer said")
         assert done is None or len(content) == len(said) - 1, "expected no quiet half answer, got one"
-        assert done is None or done.finish_reason == said[-1].finish_reason, f"expected {said[-1]}, got {done}"  # type: ignore[union-attr] # the last is Done
+        want = _done(said)
+        assert done is None or want is None or done.finish_reason == want.finish_reason, (
+            f"expected {want}, got {done}"
+        )
     if call.seen.left:
         return
     if outcome.whole:
@@ -161,7 +164,10 @@ def state(call: Observed) -> None:
 
 
 def _is_callers(error: Exception) -> bool:
-    return isinstance(error, TruncatedStreamError) and error.phase == "consumer"
+    if not isinstance(error, TruncatedStreamError):
+        return False
+    phase: Phase = error.phase
+    return phase == "consumer"
 
 
 def error(call: Observed) -> None:
@@ -195,7 +201,9 @@ def snapshot(call: Observed) -> None:
 
 def _same_parts(events: Sequence[Event], got: Response, what: str) -> None:
     want = reduce(events)
-    assert want.parts == got.parts, f"expected the fold of the events as {what}: {want.parts}, got {got.parts}"
+    assert want.parts == got.parts, (
+        f"expected the fold of the events as {what}: {want.parts}, got {got.parts}"
+    )
 
 
 def one_request(call: Observed) -> None:
@@ -258,7 +266,15 @@ def _shown(error: BaseException, *, thorough: bool) -> Iterator[str]:
         if thorough:
             yield from _locals(each.__traceback__)
     if thorough:
-        yield repr(pickle.dumps(str(error)))
+        yield _pickled(error)
+
+
+def _pickled(error: BaseException) -> str:
+    try:
+        return repr(pickle.dumps(error))
+    except (TypeError, AttributeError, pickle.PicklingError):
+        # What cannot be stored shows nothing.
+        return ""
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -301,17 +317,22 @@ async def asked_again(call: Observed) -> None:
     """Asking again gives the same again, and asks nobody."""
     if not call.act.keep:
         return
-    requests, error = len(call.visit.asked), call.seen.caught
-    try:
-        response = await call.stream
-    except LLMStreamError as again:
+    requests, error, again = len(call.visit.asked), call.seen.caught, await _again(call)
+    if isinstance(again, Response):
+        assert call.state == "complete", f"expected no Response of a call that is {call.state}, got one"
+        _same_parts(call.events, again, "the Response")
+    else:
         assert call.state != "complete", f"expected the Response again, got {again!r}"
         assert error is None or _is_callers(error) or again is error, f"expected {error!r}, got {again!r}"
-    else:
-        assert call.state == "complete", f"expected no Response of a call that is {call.state}, got one"
-        _same_parts(call.events, response, "the Response")
     assert len(call.visit.asked) == requests, "expected no new request when a call is asked again"
     assert call.stream.state == call.state, f"expected the state {call.state}, got {call.stream.state}"
+
+
+async def _again(call: Observed) -> Response | LLMStreamError:
+    try:
+        return await call.stream
+    except LLMStreamError as error:
+        return error
 
 
 def _done(events: Sequence[Event]) -> Done | None:

@@ -11,13 +11,13 @@ from llmstream.testing.sim.seed import Seed
 _LATE = Outcome(whole=False, errors=(TimeoutExceeded,))
 
 
-def refused(seed: Seed, answer: Answer) -> Plan:
+def refused(_seed: Seed, answer: Answer) -> Plan:
     """Nobody listens."""
     outcome = Outcome(whole=False, errors=(ConnectError,))
     return planned(answer, (), outcome, dialling=[Break("refused")])
 
 
-def hanging_connect(seed: Seed, answer: Answer) -> Plan:
+def hanging_connect(_seed: Seed, answer: Answer) -> Plan:
     """Nobody answers."""
     return planned(answer, (), _LATE, dialling=[Pause()])
 
@@ -27,7 +27,7 @@ def slow_connect(seed: Seed, answer: Answer) -> Plan:
     return planned(answer, answer.frames, WHOLE, dialling=[Pause(seed.seconds("connecting", 0.0, 4.0))])
 
 
-def pool_wait(seed: Seed, answer: Answer) -> Plan:
+def pool_wait(_seed: Seed, answer: Answer) -> Plan:
     """All connections are taken, and stay so."""
     return planned(answer, (), Outcome(whole=False, errors=(PoolTimeout,)), dialling=[Break("full")])
 
@@ -38,7 +38,7 @@ def lost_before_head(seed: Seed, answer: Answer) -> Plan:
     return planned(answer, (), Outcome(whole=False, errors=(ConnectionLost,)), opening=[wait, Break("lost")])
 
 
-def no_head(seed: Seed, answer: Answer) -> Plan:
+def no_head(_seed: Seed, answer: Answer) -> Plan:
     """The request is taken, and nothing comes."""
     return planned(answer, (), _LATE, opening=[Pause()])
 

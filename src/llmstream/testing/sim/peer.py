@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from math import inf
-from typing import TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -13,32 +12,7 @@ import attrs
 from llmstream.errors import ConnectError, ConnectionLost, PoolTimeout, TimeoutExceeded
 from llmstream.testing.fakes import Pause
 from llmstream.testing.sim.plan import Break, Plan, Step
-from llmstream.transport.base import Exchange, HttpCall, Transport
-
-
-
-@attrs.define
-class Visit:
-    """One call from the peer's side.
-
-    Attributes:
-        plan: what is done with it.
-        asked: how many events the caller had seen at each time that the call was made.
-        exchanges: what was opened for it.
-        seen: tells how many events the caller has seen.
-    """
-
-    plan: Plan
-    asked: list[int] = attrs.field(factory=list[int])
-    exchanges: list[Watched] = attrs.field(factory=lambda: list[Watched]())
-    seen: Callable[[], int] = lambda: 0
-
-    async def through(self, opening: Awaitable[Exchange]) -> Watched:
-        """Note an attempt and what it opens."""
-        self.asked.append(self.seen())
-        exchange = Watched(await opening)
-        self.exchanges.append(exchange)
-        return exchange
+from llmstream.transport.base import Exchange, HttpCall
 
 
 class Watched:
@@ -72,6 +46,30 @@ class Watched:
         """Close it."""
         await self._exchange.aclose()
         self.closed += 1
+
+
+@attrs.define
+class Visit:
+    """One call from the peer's side.
+
+    Attributes:
+        plan: what is done with it.
+        asked: how many events the caller had seen at each time that the call was made.
+        exchanges: what was opened for it.
+        seen: tells how many events the caller has seen.
+    """
+
+    plan: Plan
+    asked: list[int] = attrs.field(factory=list[int])
+    exchanges: list[Watched] = attrs.field(factory=list[Watched])
+    seen: Callable[[], int] = lambda: 0
+
+    async def through(self, opening: Awaitable[Exchange]) -> Watched:
+        """Note an attempt and what it opens."""
+        self.asked.append(self.seen())
+        exchange = Watched(await opening)
+        self.exchanges.append(exchange)
+        return exchange
 
 
 class MemoryPeer:
@@ -183,6 +181,6 @@ def _failure(step: Break, phase: str = "headers") -> ConnectError | PoolTimeout 
         case "full":
             return PoolTimeout("expected a free connection of the pool, got none")
         case "lost":
-            return ConnectionLost("the connection was reset", phase="stream" if phase == "stream" else "headers")
-
-
+            return ConnectionLost(
+                "the connection was reset", phase="stream" if phase == "stream" else "headers"
+            )

@@ -118,7 +118,7 @@ def dressed(seed: Seed, plan: Plan) -> Plan:
     return attrs.evolve(plan, body=lambda: steps)
 
 
-def _as_they_are(seed: Seed, steps: list[Step]) -> list[Step]:
+def _as_they_are(_seed: Seed, steps: list[Step]) -> list[Step]:
     return steps
 
 
@@ -135,7 +135,7 @@ def _single_bytes(seed: Seed, steps: list[Step]) -> list[Step]:
     return [*steps[:at], *parts, *steps[at + 1 :]]
 
 
-def _in_one(seed: Seed, steps: list[Step]) -> list[Step]:
+def _in_one(_seed: Seed, steps: list[Step]) -> list[Step]:
     """As much as comes together in one piece."""
     joined: list[Step] = []
     for step in steps:

@@ -6,7 +6,8 @@ import hashlib
 import itertools
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from functools import cache
 
 import anyio
 import attrs
@@ -17,16 +18,16 @@ from llmstream.errors import ConfigError
 from llmstream.model.model import Model
 from llmstream.testing.clock import Backend, virtual
 from llmstream.testing.sim import consumers, faulty, laws
-from llmstream.testing.sim.answers import DIALECTS, MODEL, answer, codec_of
+from llmstream.testing.sim.answers import DIALECTS, MODEL, Answer, answer, codec_of
 from llmstream.testing.sim.consumers import Act, BodyError, Seen
 from llmstream.testing.sim.faults import CATALOGUE, NONE, Fault, Layer, named
 from llmstream.testing.sim.peer import MemoryPeer, Visit
+from llmstream.testing.sim.plan import Plan
 from llmstream.testing.sim.seed import Seed
 from llmstream.testing.sim.wires import WiredPeer
 from llmstream.transport.base import HttpCall
 from llmstream.values.messages import user
 from llmstream.values.request import Request
-from llmstream.wire.codec import Codec
 
 # Longer than any call may take: time jumps here when a call waits for nothing.
 _HANGING_SECONDS = 100_000.0
@@ -34,7 +35,7 @@ _THOROUGH_ONCE_IN = 8
 _NAME = re.compile(rb"call-(\d+)\.")
 
 
-class Violation(AssertionError):
+class Violation(AssertionError):  # noqa: N818 - the field's word
     """A law did not hold.
 
     Attributes:
@@ -181,7 +182,9 @@ class Trip:
         """What came of it, for a digest."""
         seen = self.seen
         elapsed = round(seen.ended - seen.began, 3)
-        return f"{self.visit.plan.fault} {self.act.name} {self.state} {seen.events} {seen.caught!r} {elapsed}\n"
+        return (
+            f"{self.visit.plan.fault} {self.act.name} {self.state} {seen.events} {seen.caught!r} {elapsed}\n"
+        )
 
 
 class Scenario:
@@ -194,20 +197,23 @@ class Scenario:
         self._layer: Layer = seed.pick("layer", ("memory", "memory", "http"))
         self._codec = codec_of(dialect)
         count = seed.count("calls", 2, 3) if seed.once_in("several", 6) else 1
-        self.trips = [self._trip(number, faults, consumers.drawn(seed)) for number in range(count)]
-        kinds = ", ".join(f"{trip.visit.plan.fault} × {trip.act.name}" for trip in self.trips)
+        self.trips = [self._wrong(number, faults) for number in range(count)]
+        kinds = ", ".join(f"{trip.visit.plan.fault} and {trip.act.name}" for trip in self.trips)
         self.name = f"{dialect} over {self._layer}, {kinds}"
 
-    def _trip(self, number: int, faults: Sequence[Fault], act: Act) -> Trip:
+    def _wrong(self, number: int, faults: Sequence[Fault]) -> Trip:
         seed = self.seed
+        act = consumers.drawn(seed)
         said = answer(seed, self._codec, self._codec.encode(_request(number)))
         plan = faulty.plan(seed, said, faults, self._layer)
-        visit = Visit(plan)
-        trip = Trip(number, visit, act, _timeouts(seed, plan.total))
+        trip = _trip(number, plan, act, _timeouts(seed, plan.total))
         trip.start = seed.seconds("start", 0.0, 3.0)
         trip.thorough = seed.once_in("thorough", _THOROUGH_ONCE_IN)
-        visit.seen = lambda: len(trip.seen.events)
         return trip
+
+    def _right(self, number: int) -> Trip:
+        plan = faulty.plan(self.seed, _usual(self._codec.name), (NONE,), self._layer)
+        return _trip(number, plan, consumers.READ, Timeouts())
 
     async def run(self) -> None:
         """Make the calls, check the laws, then see that all is well again.
@@ -221,7 +227,7 @@ class Scenario:
         await _together([self._faulty(model, trip) for trip in self.trips])
         self._still(tasks, wired, "after the calls")
         offset = len(self.trips)
-        self.healthy = [self._trip(offset + n, (NONE,), consumers.READ) for n in range(offset)]
+        self.healthy = [self._right(offset + number) for number in range(offset)]
         await _together([self._well(model, trip) for trip in self.healthy])
         self._still(tasks, wired, "after the healthy calls")
 
@@ -246,6 +252,18 @@ class Scenario:
         assert now == tasks, f"expected {tasks} tasks {when}, got {now}"
         if wired is not None:
             assert wired.lent == 0, f"expected no connection in use {when}, got {wired.lent}"
+
+
+def _trip(number: int, plan: Plan, act: Act, timeouts: Timeouts) -> Trip:
+    visit, seen = Visit(plan), Seen()
+    visit.seen = lambda: len(seen.events)
+    return Trip(number, visit, act, timeouts, seen=seen)
+
+
+@cache
+def _usual(dialect: str) -> Answer:
+    """What a peer says when the faults have stopped."""
+    return answer(Seed(0), codec_of(dialect))
 
 
 def _request(number: int) -> Request:
@@ -289,9 +307,7 @@ async def _go(model: Model, trip: Trip) -> None:
         AssertionError: when one does not hold.
     """
     seen, act = trip.seen, trip.act
-    stream = model.prompt(
-        _request(trip.number), timeouts=trip.timeouts, retries=Retries(1), keep=act.keep
-    )
+    stream = model.prompt(_request(trip.number), timeouts=trip.timeouts, retries=Retries(1), keep=act.keep)
     seen.began = anyio.current_time()
     with anyio.move_on_after(_HANGING_SECONDS) as hanging:
         try:
@@ -311,5 +327,3 @@ async def _go(model: Model, trip: Trip) -> None:
         law(call)
     if trip.thorough:
         await laws.asked_again(call)
-
-
