@@ -162,10 +162,12 @@ async def two_readers(stream: Stream, act: Act, seen: Seen) -> None:
 async def cancelled(stream: Stream, act: Act, seen: Seen) -> None:
     """Be cancelled at the k-th await, and once more a little later."""
     outer, scope = anyio.CancelScope(), anyio.CancelScope()
-    with outer, scope:
-        await Countdown(iterate(stream, act, seen), {act.after: scope, act.after + act.again: outer})
-    seen.left = scope.cancel_called or outer.cancel_called
-    seen.cancelled = scope.cancelled_caught or outer.cancelled_caught
+    try:
+        with outer, scope:
+            await Countdown(iterate(stream, act, seen), {act.after: scope, act.after + act.again: outer})
+    finally:
+        seen.left = scope.cancel_called or outer.cancel_called
+        seen.cancelled = scope.cancelled_caught or outer.cancelled_caught
 
 
 class Countdown:

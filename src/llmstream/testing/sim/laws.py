@@ -22,6 +22,7 @@ from llmstream.errors import (
     ProviderError,
     TimeoutExceeded,
     TruncatedStreamError,
+    WireError,
 )
 from llmstream.jsontext import dumps
 from llmstream.model import stream as streams
@@ -137,6 +138,14 @@ def answer(call: Observed) -> None:
     if outcome.status is not None:
         got = getattr(call.seen.caught, "status", None)
         assert got == outcome.status, f"expected the status {outcome.status}, got {got}"
+
+
+def grammar(call: Observed) -> None:
+    """The events follow the grammar: they can be folded."""
+    try:
+        reduce(call.events)
+    except WireError as error:
+        raise AssertionError(f"expected events by the grammar, got {error}") from error
 
 
 def done_once(call: Observed) -> None:
@@ -309,7 +318,7 @@ def _safely(value: object) -> str:
 
 
 LAWS: tuple[Callable[[Observed], None], ...] = (
-    end, answer, done_once, state, error, snapshot, one_request, closed, cancelled, time, secrets,
+    grammar, end, answer, done_once, state, error, snapshot, one_request, closed, cancelled, time, secrets,
 )  # fmt: skip
 
 

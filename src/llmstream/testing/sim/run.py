@@ -136,8 +136,8 @@ class _Run:
             self.calls += len(scenario.trips)
             try:
                 await scenario.run()
-            except AssertionError as error:
-                words = f"{scenario.name}: {error}"
+            except Exception as error:  # noqa: BLE001 - whatever it is, the seed is to be known
+                words = f"{scenario.name}: {error if isinstance(error, AssertionError) else repr(error)}"
                 self.violations.append(Violation(words, seed=number, backend=self._backend))
                 return
             self._note(scenario)
@@ -242,10 +242,11 @@ class Scenario:
         await _go(model, trip)
 
     async def _well(self, model: Model, trip: Trip) -> None:
-        await _go(model, trip)
-        assert trip.state == "complete", (
-            f"expected a healthy call after the faults to succeed, got {trip.seen.caught!r}"
-        )
+        try:
+            await _go(model, trip)
+        except AssertionError as error:
+            words = f"expected a healthy call after the faults to succeed, got one of which was {error}"
+            raise AssertionError(words) from error
 
     def _still(self, tasks: int, wired: WiredPeer | None, when: str) -> None:
         now = len(anyio.get_running_tasks())
