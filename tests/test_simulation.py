@@ -121,9 +121,7 @@ def asks_again(patch: pytest.MonkeyPatch) -> None:
 
 def counts_bytes_as_progress(patch: pytest.MonkeyPatch) -> None:
     read = clocks.Clocks.read
-    patch.setattr(
-        clocks.Clocks, "read", lambda self, chunk, events: read(self, chunk, [TextDelta(0, "x")])
-    )
+    patch.setattr(clocks.Clocks, "read", lambda self, chunk, events: read(self, chunk, [TextDelta(0, "x")]))
 
 
 def has_no_clocks(patch: pytest.MonkeyPatch) -> None:

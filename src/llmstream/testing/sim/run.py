@@ -30,7 +30,7 @@ from llmstream.values.messages import user
 from llmstream.values.request import Request
 
 # Longer than any call may take: time jumps here when a call waits for nothing.
-_HANGING_SECONDS = 100_000.0
+_HANGING_SECONDS = 1000.0
 _THOROUGH_ONCE_IN = 8
 _NAME = re.compile(rb"call-(\d+)\.")
 
