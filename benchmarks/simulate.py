@@ -7,8 +7,11 @@ import time
 from llmstream.testing.sim import simulate
 
 
+BACKENDS = ("asyncio", "trio")
+
+
 def main(calls: int = 10_000, seed: int = 1) -> None:
-    for backend in ("asyncio", "trio"):
+    for backend in BACKENDS:
         began, used = time.perf_counter(), time.process_time()
         report = simulate(seed, calls=calls, backend=backend)
         found = {

@@ -3,7 +3,7 @@
 A thousand calls by default, ten thousand with LLMSTREAM_EXAMPLES of 2,000 and more.
 """
 
-import asyncio
+import asyncio  # noqa: TID251 - bugs are planted that only it can have
 import os
 from collections.abc import Callable
 from contextlib import suppress
