@@ -6,7 +6,6 @@ import time
 
 from llmstream.testing.sim import simulate
 
-
 BACKENDS = ("asyncio", "trio")
 
 

@@ -256,7 +256,7 @@ PLANTED: list[tuple[Patch, str]] = [
 def test_a_planted_bug_is_found_and_its_seed_repeats_it(plant: Patch, words: str, monkeypatch) -> None:
     plant(monkeypatch)
     with pytest.raises(Violation, match=words) as found:
-        simulate(1, calls=600).check()
+        simulate(1, calls=600, violations=1).check()
     violation = found.value
     assert f"--seed {violation.seed} --calls 1 --backend asyncio" in str(violation)
     with pytest.raises(Violation) as again:

@@ -87,6 +87,7 @@ def simulate(
     backend: Backend = "asyncio",
     dialects: Collection[str] = DIALECTS,
     faults: Collection[str] | None = None,
+    violations: int = 20,
 ) -> Report:
     """Run the client against peers that go wrong, in virtual time, and check the laws after each call.
 
@@ -95,6 +96,7 @@ def simulate(
 
     Args:
         faults: names of the catalogue to draw from; by default all.
+        violations: after so many it stops.
 
     Raises:
         ConfigError: when there is no such dialect or fault.
@@ -104,13 +106,10 @@ def simulate(
     run = _Run(backend, tuple(dialects), CATALOGUE if faults is None else named(faults))
     seeds = itertools.count(seed)
     # A violation may leave tasks behind: what follows is on an event loop of its own.
-    while run.calls < calls and len(run.violations) < _MOST_VIOLATIONS:
+    while run.calls < calls and len(run.violations) < violations:
         name, options = virtual(backend)
         anyio.run(run.until, calls, seeds, backend=name, backend_options=options)
     return run.report()
-
-
-_MOST_VIOLATIONS = 20
 
 
 class _Run:
