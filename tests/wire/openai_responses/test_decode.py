@@ -677,3 +677,12 @@ def test_hostile_events_end_in_typed_errors(drawn: list[tuple[str, dict, int]]):
 
 def test_a_long_answer_takes_linear_work():
     laws.linear(CODEC, lambda size: sse(*[text("word ") for _ in range(size)], end()))
+
+
+def test_a_frame_whose_type_is_only_its_name_is_read_by_that() -> None:
+    records = [added(0, "message", role="assistant", content=[]), text("hi"), text(" you"), end()]
+    named = [
+        f"event: {one['type']}\ndata: {json.dumps({k: v for k, v in one.items() if k != 'type'})}\n\n"
+        for one in records
+    ]
+    assert laws.decode_all(CODEC, ["".join(named).encode()]) == stream(*records)
