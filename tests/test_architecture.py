@@ -235,8 +235,9 @@ SCOPES = (
 
 def test_task_groups_and_cancel_scopes_stay_in_their_rooms():
     opened = named(*(f"anyio.{scope}" for scope in SCOPES))
-    # The loopback server runs its connections as tasks; a scripted read has a limit, as a real one has.
-    testing = ("testing/loopback", "testing/fakes")
+    # The loopback server runs its connections as tasks; a scripted read has a limit, as a real one has; the
+    # callers of a simulation run side by side, and are cancelled.
+    testing = ("testing/loopback", "testing/fakes", "testing/sim")
     assert outside(opened, "stream", "transport", "client", "model", "sync", *testing) == []
 
 
@@ -267,7 +268,7 @@ def test_nothing_is_yielded_inside_a_scope():
 
 def test_only_the_command_line_prints():
     printed = named("print", "sys.stdout", "sys.stderr", "warnings.simplefilter", "pprint.pprint")
-    assert outside(printed, "cli", "__main__") == []
+    assert outside(printed, "cli", "__main__", "testing/sim/__main__") == []
 
 
 def test_no_provider_is_told_by_its_name():

@@ -548,6 +548,15 @@ async def test_another_task_may_go_on_where_one_stopped() -> None:
     assert came == HELLO
 
 
+async def test_what_the_caller_closed_is_not_to_be_tried_again() -> None:
+    stream = ScriptedModel([HELLO]).prompt("hi")
+    async with stream:
+        await anext(stream)
+    with pytest.raises(TruncatedStreamError, match="the stream was closed") as caught:
+        await stream
+    assert not caught.value.retryable
+
+
 async def test_closed_by_another_task_while_one_waits() -> None:
     model = ScriptedModel([[TextDelta(0, "a"), Pause()]])
     async with anyio.create_task_group() as tasks:

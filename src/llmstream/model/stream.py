@@ -230,6 +230,8 @@ class EventStream(Generic[R]):
             error = TruncatedStreamError(
                 "the stream was closed before the answer was complete", phase="consumer"
             )
+            # It was the caller's will.
+            error.retryable = False
             if self._fold is not None and self._begun:
                 error.partial = self.snapshot()
             raise error

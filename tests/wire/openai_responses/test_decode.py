@@ -680,10 +680,10 @@ def test_a_long_answer_takes_linear_work():
     laws.linear(CODEC, lambda size: sse(*[text("word ") for _ in range(size)], end()))
 
 
-def test_an_event_that_only_its_frame_names_is_taken_by_that_name() -> None:
-    frames = [
-        Frame(event="response.output_text.delta", data='{"output_index":0,"content_index":0,"delta":"hi"}'),
-        Frame(event="response.completed", data='{"response":{"status":"completed","output":[]}}'),
+def test_a_frame_whose_type_is_only_its_name_is_read_by_that() -> None:
+    records = [added(0, "message", role="assistant", content=[]), text("hi"), text(" you"), end()]
+    named = [
+        f"event: {one['type']}\ndata: {json.dumps({k: v for k, v in one.items() if k != 'type'})}\n\n"
+        for one in records
     ]
-    events = list(run(CODEC.decoder(ResponseHead()), frames))
-    assert [event.text for event in events if isinstance(event, TextDelta)] == ["hi"]
+    assert laws.decode_all(CODEC, ["".join(named).encode()]) == stream(*records)

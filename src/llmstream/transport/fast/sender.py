@@ -17,7 +17,10 @@ from llmstream.transport.fast.wire import Dialler, ExchangeError, Origin, Wire
 
 
 class Sender:
-    """The connections of the event loop that runs when it is made."""
+    """The connections of the event loop that runs when it is made.
+
+    `dial` makes them in another way than by sockets of the loop, as simulations do.
+    """
 
     def __init__(
         self,
@@ -25,11 +28,12 @@ class Sender:
         *,
         limits: Limits,
         clock: Callable[[], float] | None = None,
+        dial: Dialler | None = None,
     ) -> None:
         loop = anyio.lowlevel.current_token().native_token
         # Asked of the loop itself, where it has a clock, the time costs a tenth.
         self._pool = Pool(limits, clock or getattr(loop, "time", None) or anyio.current_time)
-        self._dial = _dialler(loop, context)
+        self._dial = dial or _dialler(loop, context)
 
     async def send(
         self,

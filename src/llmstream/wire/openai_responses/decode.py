@@ -166,8 +166,8 @@ class ResponsesDecoder:
         type = record.get("type")
         if not isinstance(type, str):
             type = "error" if record.get("error") and "output" not in record else name
-            # A frame's name says it too; the handlers read it in the record.
-            record = {**record, "type": type} if type else record
+            # What follows reads it there.
+            record = {**record, "type": type} if type in self.table else record
         self._type = None
         handler = self.table.get(type)
         if handler is not None:
