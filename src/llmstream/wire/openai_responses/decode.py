@@ -99,7 +99,9 @@ class ResponsesDecoder:
                 and not hot.logprobs
             ):
                 # Nearly all frames are this one: more of the part that was written to last.
-                self.sequence = hot.sequence_number
+                last, self.sequence = self.sequence, hot.sequence_number
+                if last and self.sequence and 0 < self.sequence <= last:
+                    return self._disorder(f"it is number {self.sequence} after {last}")
                 if not hot.delta:
                     return ()
                 self._slot.pieces.append(hot.delta)
@@ -122,6 +124,10 @@ class ResponsesDecoder:
         out: list[Event] = []
         self._take(record, "", out)
         return out
+
+    def _disorder(self, why: str) -> Iterable[Event]:
+        """Refuse a delta out of turn: its text would stand where it does not belong."""
+        return _then([], self._told(malformed(why, self._text, self._number)))
 
     def _slow(self, frame: Frame) -> Iterable[Event]:
         """Take a frame of any kind."""
@@ -150,6 +156,9 @@ class ResponsesDecoder:
             return
         number = record.get("sequence_number")
         if isinstance(number, int):
+            # A server that does not count says 0 each time.
+            if self.sequence is not None and 0 < number <= self.sequence:
+                raise MisfitError(f"it is number {number} after {self.sequence}")
             self.sequence = number
         type = record.get("type")
         if not isinstance(type, str):
