@@ -108,7 +108,13 @@ WIRES = {
             b'event: ping\ndata: {"type":"ping"}\n\n',
         ),
         Wire("gemini", "gemini", "", b'"finishReason"'),
-        Wire("ollama", "ollama", "", b'"done":true', b'{"message":{"role":"assistant","content":""},"done":false}\n'),
+        Wire(
+            "ollama",
+            "ollama",
+            "",
+            b'"done":true',
+            b'{"message":{"role":"assistant","content":""},"done":false}\n',
+        ),
         Wire("bedrock", "bedrock", "", b"messageStop", encode_message({":event-type": "ping"}, b"{}")),
     )
 }

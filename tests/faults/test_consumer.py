@@ -1,6 +1,7 @@
 """Rows 60 to 69: consumers that leave, drop, cancel, raise, share, dawdle, and keep context."""
 
 import asyncio  # noqa: TID251 - its own ways to cancel are tested beside anyio's
+import pathlib
 import random
 import sys
 import warnings
@@ -132,7 +133,7 @@ PUSHED = 100 * 1024 * 1024
 
 def _resident() -> int:
     """Bytes of this process in memory."""
-    with open("/proc/self/statm") as file:
+    with pathlib.Path("/proc/self/statm").open() as file:
         return int(file.read().split()[1]) * 4096
 
 
@@ -234,7 +235,9 @@ TURNS = 40
 @pytest.mark.parametrize("use", [awaited, entered])
 async def test_row_65_cancelled_after_every_turn_of_the_loop(face, chat, standing, use) -> None:
     """At every await point by count: `test_the_next_call_works_wherever_one_was_cancelled` in test_closing."""
-    async with standing.serving(chat.answer(chat.deltas + [chat.said([*[], Done(finish_reason="stop")])[0]]), lasting=True, seconds=10) as server:
+    async with standing.serving(
+        chat.answer(chat.deltas + [chat.said([*[], Done(finish_reason="stop")])[0]]), lasting=True, seconds=10
+    ) as server:
         model = face.model(server.url)
         for turns in range(TURNS):
             await by_scope(partial(use, model), turns)
@@ -345,7 +348,9 @@ async def test_row_69_the_consumers_context_is_kept(face, chat, standing) -> Non
             MINE.set(f"{name}{number + 1}")
             await anyio.lowlevel.checkpoint()
 
-    async with standing.serving(chat.answer([*chat.deltas, *chat.said([Done(finish_reason="stop")])]), lasting=True) as server:
+    async with standing.serving(
+        chat.answer([*chat.deltas, *chat.said([Done(finish_reason="stop")])]), lasting=True
+    ) as server:
         model = face.model(server.url)
         async with anyio.create_task_group() as tasks:
             for name in ("ann", "bob", "cid"):
@@ -361,6 +366,7 @@ async def numbered(items: AsyncGenerator[str, None]) -> AsyncGenerator[tuple[int
 
 
 # --- 240 cancels under contention
+
 
 @pytest.fixture(params=["direct", "FastTransport in httpx", "FastTransport in httpx2", "httpx", "httpx2"])
 async def connected(request, monkeypatch) -> Any:

@@ -26,7 +26,9 @@ def anyio_backend(face) -> str:
 
 @pytest.mark.anyio
 async def test_row_37_cut_into_single_bytes(face, wire, standing) -> None:
-    async with standing.serving(wire.answer(splits.single_bytes(wire.body)), lasting=True, seconds=5) as server:
+    async with standing.serving(
+        wire.answer(splits.single_bytes(wire.body)), lasting=True, seconds=5
+    ) as server:
         standing.answered(await face.read(server.url, wire), "one two three")
 
 
@@ -90,7 +92,9 @@ async def test_row_38_halves_of_a_character_in_json(face, chat, standing, conten
 
 @pytest.mark.anyio
 async def test_row_39_a_byte_that_is_no_utf_8(face, wire, standing) -> None:
-    pieces = [piece.replace(b"two", b"t\xffo") for piece in wire.said([TextDelta(0, "one "), TextDelta(0, "two")])]
+    pieces = [
+        piece.replace(b"two", b"t\xffo") for piece in wire.said([TextDelta(0, "one "), TextDelta(0, "two")])
+    ]
     if wire.dialect == "bedrock":
         payload = b'{"contentBlockIndex":0,"delta":{"text":"t\xffo"}}'
         pieces[1] = encode_message({":event-type": "contentBlockDelta"}, payload)
@@ -226,7 +230,9 @@ async def test_row_49_events_of_a_newer_version_are_passed_over(face, wire, stan
     if wire.dialect == "ollama":
         # Its lines have no type; what is new stands beside what is known.
         unknown = {"message": {"role": "assistant", "content": "", "shiny": 1}, "done": False, "shiny": 1}
-    name = str(unknown.get("type", "")) if wire.dialect in {"openai-responses", "anthropic", "bedrock"} else ""
+    name = (
+        str(unknown.get("type", "")) if wire.dialect in {"openai-responses", "anthropic", "bedrock"} else ""
+    )
     new = framed(wire, name, unknown)
     frames = wire.frames
     body = b"".join([*frames[:2], new, *frames[2:]])

@@ -38,7 +38,9 @@ def said(chat) -> Handler:
     async def echo(received: Received, reply: Reply) -> None:
         words = received.json()["messages"][-1]["content"]
         await reply.head(200, chat.headers)
-        for piece in chat.said([TextDelta(0, words), TextDelta(0, words), llmstream.Done(finish_reason="stop")]):
+        for piece in chat.said(
+            [TextDelta(0, words), TextDelta(0, words), llmstream.Done(finish_reason="stop")]
+        ):
             await reply.send(piece)
         await reply.end()
 
@@ -187,7 +189,10 @@ def test_row_72_an_iterator_goes_on_in_another_thread(said) -> None:
         model = sync.get_model("openai-chat/m", base_url=f"{server.url}/v1", key=KEY)
         with model.prompt("hi") as stream:
             assert next(stream) == TextDelta(0, "hi")
-            assert other.submit(lambda: [getattr(event, "text", "") for event in stream]).result(5) == ["hi", ""]
+            assert other.submit(lambda: [getattr(event, "text", "") for event in stream]).result(5) == [
+                "hi",
+                "",
+            ]
         assert stream.state == "complete"
 
 
@@ -212,7 +217,9 @@ def test_row_73_a_fork_in_the_middle_of_a_stream(chat, said) -> None:
     async def slow(received: Received, reply: Reply) -> None:
         if received.json()["messages"][-1]["content"] == "hi":
             await reply.head(200, chat.headers)
-            pieces = chat.said([TextDelta(0, "one"), TextDelta(0, "two"), llmstream.Done(finish_reason="stop")])
+            pieces = chat.said(
+                [TextDelta(0, "one"), TextDelta(0, "two"), llmstream.Done(finish_reason="stop")]
+            )
             await reply.send(pieces[0])
             while not forked.is_set():
                 await anyio.sleep(0.005)

@@ -163,6 +163,7 @@ class ResponsesDecoder:
         type = record.get("type")
         if not isinstance(type, str):
             type = "error" if record.get("error") and "output" not in record else name
+            record = {**record, "type": type}
         self._type = None
         handler = self.table.get(type)
         if handler is not None:
