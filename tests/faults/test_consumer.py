@@ -14,7 +14,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from llmstream import ConfigError, Done, Model, TextDelta, TruncatedStreamError, get_model
+from llmstream import ConfigError, Model, TextDelta, TruncatedStreamError, get_model
 from llmstream.client.retries import Retries
 from llmstream.testing.loopback import Handler, Received, Reply, replies, serve
 
@@ -363,9 +363,6 @@ async def numbered(items: AsyncGenerator[str, None]) -> AsyncGenerator[tuple[int
     async for item in items:
         yield number, item
         number += 1
-
-
-# --- 240 cancels under contention
 
 
 @pytest.fixture(params=["direct", "FastTransport in httpx", "FastTransport in httpx2", "httpx", "httpx2"])

@@ -142,7 +142,10 @@ data: {"type":"response.failed","sequence_number":9,"response":{"id":"r","object
 "status":"failed","error":{"code":"server_error","message":"it broke"},"output":[]}}
 
 """.replace(b"\\\n", b"")
-GIVEN_UP = b'[{"candidates":[{"content":{"parts":[{"text":"one two "}]}}]},{"error":{"code":500,"message":"it broke"}}]'
+GIVEN_UP = (
+    b'[{"candidates":[{"content":{"parts":[{"text":"one two "}]}}]},'
+    b'{"error":{"code":500,"message":"it broke"}}]'
+)
 
 
 @pytest.mark.parametrize(

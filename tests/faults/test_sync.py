@@ -16,7 +16,7 @@ import anyio.from_thread
 import pytest
 
 import llmstream
-from llmstream import TextDelta, sync
+from llmstream import Done, TextDelta, sync
 from llmstream.testing.loopback import Handler, Received, Reply, Server, serve
 
 KEY = "sk-SENTINEL-5f0c1d"
@@ -38,9 +38,7 @@ def said(chat) -> Handler:
     async def echo(received: Received, reply: Reply) -> None:
         words = received.json()["messages"][-1]["content"]
         await reply.head(200, chat.headers)
-        for piece in chat.said(
-            [TextDelta(0, words), TextDelta(0, words), llmstream.Done(finish_reason="stop")]
-        ):
+        for piece in chat.said([TextDelta(0, words), TextDelta(0, words), Done(finish_reason="stop")]):
             await reply.send(piece)
         await reply.end()
 
@@ -217,9 +215,7 @@ def test_row_73_a_fork_in_the_middle_of_a_stream(chat, said) -> None:
     async def slow(received: Received, reply: Reply) -> None:
         if received.json()["messages"][-1]["content"] == "hi":
             await reply.head(200, chat.headers)
-            pieces = chat.said(
-                [TextDelta(0, "one"), TextDelta(0, "two"), llmstream.Done(finish_reason="stop")]
-            )
+            pieces = chat.said([TextDelta(0, "one"), TextDelta(0, "two"), Done(finish_reason="stop")])
             await reply.send(pieces[0])
             while not forked.is_set():
                 await anyio.sleep(0.005)
