@@ -235,9 +235,7 @@ TURNS = 40
 @pytest.mark.parametrize("use", [awaited, entered])
 async def test_row_65_cancelled_after_every_turn_of_the_loop(face, chat, standing, use) -> None:
     """At every await point by count: `test_the_next_call_works_wherever_one_was_cancelled` in test_closing."""
-    async with standing.serving(
-        chat.answer(chat.deltas + [chat.said([*[], Done(finish_reason="stop")])[0]]), lasting=True, seconds=10
-    ) as server:
+    async with standing.serving(chat.answer(chat.frames), lasting=True, seconds=10) as server:
         model = face.model(server.url)
         for turns in range(TURNS):
             await by_scope(partial(use, model), turns)
@@ -348,9 +346,7 @@ async def test_row_69_the_consumers_context_is_kept(face, chat, standing) -> Non
             MINE.set(f"{name}{number + 1}")
             await anyio.lowlevel.checkpoint()
 
-    async with standing.serving(
-        chat.answer([*chat.deltas, *chat.said([Done(finish_reason="stop")])]), lasting=True
-    ) as server:
+    async with standing.serving(chat.answer(chat.frames), lasting=True) as server:
         model = face.model(server.url)
         async with anyio.create_task_group() as tasks:
             for name in ("ann", "bob", "cid"):
