@@ -8,7 +8,6 @@ S4, typed: an error is one of the library's, with its partial, phase, cause and 
 import gc
 import itertools
 import logging
-import os
 import threading
 import time
 import traceback
@@ -231,7 +230,7 @@ def face(request: pytest.FixtureRequest) -> Face:
 
 
 def _open_files() -> int:
-    return len(os.listdir(OPEN_FILES)) if OPEN_FILES.exists() else 0
+    return len([*OPEN_FILES.iterdir()]) if OPEN_FILES.exists() else 0
 
 
 @attrs.frozen

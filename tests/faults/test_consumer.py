@@ -234,7 +234,7 @@ TURNS = 40
 @both_loops
 @pytest.mark.parametrize("use", [awaited, entered])
 async def test_row_65_cancelled_after_every_turn_of_the_loop(face, chat, standing, use) -> None:
-    """At every await point by count: `test_the_next_call_works_wherever_one_was_cancelled` in test_closing."""
+    """By count of awaits: `test_the_next_call_works_wherever_one_was_cancelled` in test_closing."""
     async with standing.serving(chat.answer(chat.frames), lasting=True, seconds=10) as server:
         model = face.model(server.url)
         for turns in range(TURNS):
