@@ -325,7 +325,6 @@ async def test_a_call_cancelled_at_every_await(connect, use, handler) -> None:
         assert server.accepted > 1
 
 
-@given_clients
 @pytest.mark.parametrize("use", [entered, awaited, replied_twice])
 async def test_the_next_call_works_wherever_one_was_cancelled(connect, use) -> None:
     async with serve(whole) as server:

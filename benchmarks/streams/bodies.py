@@ -9,6 +9,8 @@ WORDS = ("the", "a", "river", "answers", "of", "city", "under", "mountains", "an
 
 # What OpenAI hides the length of a delta behind.
 PADDING = b"q7Lw2Zr"
+# Stands for the number that OpenAI gives each event of a response.
+NUMBER = b"1000000"
 
 
 class Wire(NamedTuple):
@@ -24,9 +26,12 @@ class Wire(NamedTuple):
         return self.left + text.encode() + self.right
 
     def answer(self, count: int) -> list[bytes]:
-        """One `bytes` a server-sent event, with `count` text deltas, each padded in its own way."""
+        """One `bytes` a server-sent event, with `count` text deltas, each padded and numbered in its own way."""
         deltas = map(self.delta, words(count))
-        padded = [delta.replace(PADDING, b"%x" % (number * 7919)) for number, delta in enumerate(deltas)]
+        padded = [
+            delta.replace(PADDING, b"%x" % (number * 7919)).replace(NUMBER, b"%d" % (number + 3))
+            for number, delta in enumerate(deltas)
+        ]
         return [*self.head, *padded, *self.tail]
 
 
@@ -124,7 +129,7 @@ def _responses() -> Wire:
     part: dict[str, object] = {"type": "output_text", "text": "", "annotations": []}
     at: dict[str, object] = {"item_id": "msg_0b1f", "output_index": 0, "content_index": 0}
     name, padding = "response.output_text.delta", PADDING.decode()
-    delta = _event(name, sequence_number=4, **at, delta="@@", logprobs=[], obfuscation=padding)
+    delta = _event(name, sequence_number=int(NUMBER), **at, delta="@@", logprobs=[], obfuscation=padding)
     left, right = delta.split(b"@@")
     usage = {"input_tokens": 11, "output_tokens": 2000, "total_tokens": 2011}
     ended = {**response, "status": "completed", "output": [], "usage": usage}
@@ -138,8 +143,8 @@ def _responses() -> Wire:
         left,
         right,
         (
-            _event("response.output_item.done", sequence_number=5, output_index=0, item=item),
-            _event("response.completed", sequence_number=6, response=ended),
+            _event("response.output_item.done", sequence_number=int(NUMBER) + 1, output_index=0, item=item),
+            _event("response.completed", sequence_number=int(NUMBER) + 2, response=ended),
         ),
     )
 

@@ -10,6 +10,7 @@ from llmstream import (
     Raw,
     ReasoningDelta,
     TextDelta,
+    TimeoutExceeded,
     Timeouts,
     ToolCallArgsDelta,
     ToolCallStart,
@@ -46,6 +47,18 @@ def test_first_event_runs_from_the_start_until_progress() -> None:
     error = clocks.exceeded()
     assert (error.clock, error.seconds) == ("stall", 3)
     assert "3 s (stall)" in str(error)
+
+
+def test_a_flood_ends_with_the_read_after_the_one_that_came_late() -> None:
+    time = Time()
+    clocks = Clocks(Timeouts(total=5, stall=3), time)
+    time.now = 105
+    clocks.read(b"x", [TextDelta(0, "a")])
+    # The end of the body, and of an answer that was complete, is no flood.
+    clocks.read(b"", [])
+    with pytest.raises(TimeoutExceeded) as caught:
+        clocks.read(b"x", [TextDelta(0, "b")])
+    assert caught.value.clock == "total"
 
 
 def test_bytes_feed_liveness_and_not_progress() -> None:

@@ -29,7 +29,7 @@ class Clocks:
         deadline: when the first of the clocks runs out.
     """
 
-    __slots__ = ("_begun", "_bytes", "_held", "_now", "_progress", "_timeouts", "_total", "deadline")
+    __slots__ = ("_begun", "_bytes", "_held", "_late", "_now", "_progress", "_timeouts", "_total", "deadline")
 
     def __init__(self, timeouts: Timeouts, now: Callable[[], float], began: float | None = None) -> None:
         self._timeouts = timeouts
@@ -38,20 +38,27 @@ class Clocks:
         self._total = _after(start if began is None else began, timeouts.total)
         self._progress = _after(start, timeouts.first_event)
         self._bytes = _after(start, timeouts.liveness)
-        self._begun = False
+        self._begun = self._late = False
         self._held = start
         self.deadline = min(self._total, self._progress, self._bytes)
 
     def read(self, chunk: bytes, events: Sequence[Event]) -> None:
-        """Note what a read brought: bytes, and events of which only progress counts (law 11)."""
+        """Note what a read brought: bytes, and events of which only progress counts (law 11).
+
+        Raises:
+            TimeoutExceeded: when the time was over before the read, though a flood kept it from waiting.
+        """
         self._held = now = self._now()
         if chunk:
+            if self._late:
+                raise self.exceeded()
             self._bytes = _after(now, self._timeouts.liveness)
         # Nearly always the first says it.
         if events and (is_progress(events[0]) or any(map(is_progress, events))):
             self._begun = True
             self._progress = _after(now, self._timeouts.stall)
         self.deadline = min(self._total, self._progress, self._bytes)
+        self._late = now >= self.deadline
 
     def resume(self) -> None:
         """Note that the consumer wants more: since the last read the time was his own."""

@@ -37,7 +37,6 @@ from llmstream import (
 )
 from llmstream.stage import Pipe, run
 from llmstream.testing import laws
-from llmstream.wire.framing import Frame
 from llmstream.wire.http import ResponseHead
 from llmstream.wire.openai_responses import CODEC, OpenAIResponsesCodec, Quirks
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import attrs
 
 from llmstream.client.drive import Call
+from llmstream.client.limits import Limits
 from llmstream.client.timeouts import Timeouts
 from llmstream.model.model import Model
 from llmstream.model.provided import Endpoint, ProviderModel
@@ -32,7 +33,7 @@ class _Endpoint(Endpoint):
 
     def asking(self, http: HttpRequest, timeouts: Timeouts, *, raw: bool = False) -> Call:
         call = Endpoint.asking(self, http, timeouts, raw=raw)
-        return attrs.evolve(call, max_frame_bytes=MAX_FRAME_BYTES, ids=counter())
+        return attrs.evolve(call, limits=Limits(frame_bytes=MAX_FRAME_BYTES), ids=counter())
 
 
 def on(transport: Transport, codec: Codec, timeouts: Timeouts = _TIMEOUTS) -> ProviderModel:

@@ -110,9 +110,12 @@ class ResponsesDecoder:
             or hot.logprobs
         ):
             return False
+        last, number = self.sequence, hot.sequence_number
+        if last and number and 0 < number <= last:
+            return False
         # Nearly all frames are this one.
         self._number += 1
-        self.sequence = hot.sequence_number
+        self.sequence = number
         if delta:
             slot.pieces.append(delta)
             out.append(self._make(slot.index, delta))
@@ -162,6 +165,9 @@ class ResponsesDecoder:
             return
         number = record.get("sequence_number")
         if isinstance(number, int):
+            # A server that does not count says 0 each time.
+            if self.sequence is not None and 0 < number <= self.sequence:
+                raise MisfitError(f"it is number {number} after {self.sequence}")
             self.sequence = number
         type = record.get("type")
         if not isinstance(type, str):
