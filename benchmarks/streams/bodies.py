@@ -26,7 +26,7 @@ class Wire(NamedTuple):
         return self.left + text.encode() + self.right
 
     def answer(self, count: int) -> list[bytes]:
-        """One `bytes` a server-sent event, with `count` text deltas, each padded and numbered in its own way."""
+        """One `bytes` a server-sent event, with `count` text deltas, each with its own padding and number."""
         deltas = map(self.delta, words(count))
         padded = [
             delta.replace(PADDING, b"%x" % (number * 7919)).replace(NUMBER, b"%d" % (number + 3))

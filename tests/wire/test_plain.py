@@ -4,8 +4,7 @@ import json
 import os
 from collections.abc import Iterable
 
-import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmstream.errors import LLMStreamError, MalformedFrameError
@@ -20,7 +19,7 @@ from llmstream.wire.openai_chat.decode import ChatDecoder
 from llmstream.wire.openai_chat.quirks import Quirks
 from llmstream.wire.openai_responses.decode import ResponsesDecoder
 from llmstream.wire.openai_responses.quirks import Quirks as ResponsesQuirks
-from llmstream.wire.plain import PlainPipe, Template, piped
+from llmstream.wire.plain import PlainPipe, piped
 
 MANY = settings(max_examples=int(os.environ.get("LLMSTREAM_EXAMPLES", "200")))
 HEAD = ResponseHead(200, {"content-type": "text/event-stream"})
@@ -156,59 +155,3 @@ def test_a_frame_above_the_limit_is_refused_on_both_ways() -> None:
         events, error = outcome(pipe, pieces)
         assert events == [TextDelta(0, "a")]
         assert error.startswith("FrameTooLargeError")
-
-
-def text_of(data: bytes) -> str | None:
-    return json.loads(data)["text"]
-
-
-@MANY
-@given(st.text(min_size=1), st.text())
-@example("a", '","b":"')
-@example("1", "1")
-def test_a_template_finds_the_string_that_changes(first: str, second: str) -> None:
-    def written(text: str) -> bytes:
-        return json.dumps({"n": 1, "text": text, "id": first}).encode()
-
-    template = Template.of(written(first), first, text_of)
-    if template is not None:
-        assert template.text_in(written(second)) == second
-
-
-def test_a_template_does_not_take_other_data() -> None:
-    template = Template.of(b'{"text":"a","n":1}', "a", text_of)
-    assert template is not None
-    assert template.text_in(b'{"text":"\\u00e9","n":1}') == "é"
-    for other in (
-        b'{"text":"a","n":2}',
-        b'{"text":"a","m":"","n":1}',
-        b'{"text":"a"b","n":1}',
-        b'{"text":"\xff","n":1}',
-        b'{"text":","n":1}',
-        b'{"text":null,"n":1}',
-        b"",
-    ):
-        assert template.text_in(other) is None
-
-
-def test_padding_may_change_beside_the_text() -> None:
-    template = Template.of(b'{"text":"a","n":1,"obfuscation":"x1"}', "a", text_of)
-    assert template is not None
-    assert template.text_in(b'{"text":"b","n":1,"obfuscation":"y234"}') == "b"
-    assert template.text_in(b'{"text":"b","n":1,"obfuscation":"x1"}') == "b"
-    assert template.text_in(b'{"text":"\\",\\"n\\":1","n":1,"obfuscation":"x1"}') == '","n":1'
-    for other in (
-        b'{"text":"b","n":1,"obfuscation":""}',
-        b'{"text":"b","n":1,"obfuscation":"a","n":"2"}',
-        b'{"text":"b","n":2,"obfuscation":"y234"}',
-        b'{"text":"b","n":1}',
-        b'{"text":"b","n":1,"obfuscation":"x',
-    ):
-        assert template.text_in(other) is None
-
-
-@pytest.mark.parametrize(
-    "data", [b'{"text":"\\u0061"}', b'{"other":"a","text":"a"}', b'{"text":"a","text":"a"}']
-)
-def test_no_template_is_made_of_what_cannot_be_told(data: bytes) -> None:
-    assert Template.of(data, "a", text_of) is None

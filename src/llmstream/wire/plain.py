@@ -8,11 +8,8 @@ frame takes the long way there.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from typing import Protocol, Self, cast
-
-import msgspec
+from collections.abc import Iterable
+from typing import Protocol, cast
 
 from llmstream.errors import LLMStreamError
 from llmstream.stage import Pipe, Stage
@@ -42,68 +39,6 @@ class PlainDecoder(Protocol):
     def plain(self, data: bytes | str, out: list[Event], /) -> bool:
         """Append the events of a frame with this data; False, with nothing done, leaves it to `feed`."""
         ...
-
-
-class Template:
-    """A frame's data of which one string changes from frame to frame, and no byte around it.
-
-    Where the bytes around are those of a frame that was read as a whole, and a JSON string stands between
-    them, nothing else of the frame needs to be read again. Letters and digits that hide how long the text is
-    may follow it, as OpenAI's `obfuscation` does, and are no matter.
-    """
-
-    __slots__ = ("_after", "_before", "_end", "_padded", "_start", "_string")
-
-    def __init__(self, before: bytes, after: bytes, /) -> None:
-        padded = _PADDING.fullmatch(after)
-        self._before = before
-        self._after = after
-        self._padded = None if padded is None else (padded[1], padded[2])
-        self._start = len(before)
-        self._end = -len(after)
-        # The quotes belong to what is around, and to the string.
-        self._string = slice(self._start - 1, self._end + 1 or None)
-
-    @classmethod
-    def of(cls, data: bytes, text: str, read: Callable[[bytes], str | None], /) -> Self | None:
-        """Learn from data that holds `text`; `read` finds in data the text that it is about.
-
-        None where it cannot be told which bytes are the text: it may be written with escapes.
-        """
-        before, string, after = data.partition(msgspec.json.encode(text))
-        try:
-            if string and read(b'%b"~%b"%b' % (before, string[1:-1], after)) == f"~{text}":
-                return cls(before + b'"', b'"' + after)
-        except (msgspec.DecodeError, UnicodeError):
-            # What was changed is no text but a name.
-            pass
-        return None
-
-    def text_in(self, data: bytes, /) -> str | None:
-        """The string in data of this form; None where it is of another."""
-        if data[: self._start] != self._before:
-            return None
-        string = self._string
-        if data[self._end :] != self._after:
-            if self._padded is None or (end := self._before_padding(data)) < 0:
-                return None
-            string = slice(self._start - 1, end + 1)
-        try:
-            return _read_string(data[string])
-        except (msgspec.DecodeError, UnicodeError):
-            return None
-
-    def _before_padding(self, data: bytes) -> int:
-        """Where what stands between text and padding begins; -1 where data ends in another way."""
-        after, last = self._padded or (b"", b"")
-        at = data.find(after, self._start)
-        padding = data[at + len(after) : -len(last)]
-        return at if padding.isalnum() and data[-len(last) :] == last else -1
-
-
-# A proof that what is passed over is a string that ends where it seems to.
-_PADDING = re.compile(rb'(.*"obfuscation": ?")[0-9A-Za-z]+("\s*}\s*)', re.DOTALL)
-_read_string = msgspec.json.Decoder(str).decode
 
 
 def piped(framer: Stage[bytes, Frame], decoder: Stage[Frame, Event], /) -> Stage[bytes, Event]:

@@ -51,7 +51,6 @@ from llmstream.wire.anthropic.ending import DELTA_FIELDS, finish_of, rest_of, us
 from llmstream.wire.anthropic.error import error_event
 from llmstream.wire.codec import Ids, counter
 from llmstream.wire.framing import Frame
-from llmstream.wire.plain import Template
 from llmstream.wire.typed import MisfitError, integer, items, mapping, name, string, text
 
 _EXCERPT = 200
@@ -79,12 +78,6 @@ class _Hot(msgspec.Struct, gc=False):
 # Proxies and clouds may leave the frames without names: the framers then call them message, or nothing.
 _HOT_NAMES: Final = frozenset({"content_block_delta", "message", ""})
 _read_hot: Final = msgspec.json.Decoder(_Hot).decode
-_LESSONS: Final = 64
-
-
-def _text_of(data: bytes) -> str:
-    delta = _read_hot(data).delta
-    return delta.text if delta is not None else ""
 
 
 class _Block:
@@ -110,10 +103,6 @@ class Decoder:
         self._ids = ids or counter()
         self._raw = raw
         self._frames = 0
-        # A frame that lengthened the text of part `_texting`, and how often one may still be learned from.
-        self._template: Template | None = None
-        self._texting = -1
-        self._lessons = _LESSONS
         self._parts = 0
         self._open: dict[int, _Block] = {}
         self._calls: dict[str, ToolCallStart] = {}
@@ -134,17 +123,10 @@ class Decoder:
             if self.plain(frame.data, out):
                 return out
         self._frames += 1
-        self._template = None
         return self._take(frame)
 
     def plain(self, data: bytes | str, out: list[Event], /) -> bool:
         """Take the data of a frame that lengthens a block; as `wire.plain.PlainDecoder`."""
-        if self._template is not None and isinstance(data, bytes):
-            more = self._template.text_in(data)
-            if more:
-                self._frames += 1
-                out.append(text_delta(self._texting, more))
-                return True
         if self._raw:
             return False
         try:
@@ -158,7 +140,6 @@ class Decoder:
         if kind == "text" and type == "text_delta":
             if delta.text:
                 out.append(text_delta(self._at(block), delta.text))
-                self._learn(data, delta.text, block.index)
         elif kind == "call" and type == "input_json_delta":
             out.extend(self._arguments(block, delta.partial_json))
         elif kind == "thinking" and type == "thinking_delta" and not delta.signature:
@@ -168,14 +149,6 @@ class Decoder:
             return False
         self._frames += 1
         return True
-
-    def _learn(self, data: bytes | str, text: str, index: int) -> None:
-        """Expect more frames like this one, until another kind comes."""
-        self._template = None
-        if isinstance(data, bytes) and self._lessons:
-            self._lessons -= 1
-            self._texting = index
-            self._template = Template.of(data, text, _text_of)
 
     def feed_eof(self) -> Iterable[Event]:
         """Give Done if the answer is complete.

@@ -36,16 +36,13 @@ from llmstream.wire.openai_chat.frames import (
     Delta,
     chunk_from,
     chunk_of,
-    content_of,
     malformed,
     plain_chunk_of,
     reread,
 )
 from llmstream.wire.openai_chat.quirks import Quirks
-from llmstream.wire.plain import Template
 
 _PLAIN_TRIES = 3
-_LESSONS = 8
 
 _ErrorT = TypeVar("_ErrorT", bound=LLMStreamError)
 
@@ -79,9 +76,6 @@ class ChatDecoder:
         self._begun = False
         # How often in a row the short way may still fail before it is given up.
         self._plain = 0
-        # A frame that lengthened the text, and how often one may still be learned from.
-        self._template: Template | None = None
-        self._lessons = _LESSONS
         self._refused = False
         self._whole = False
         self._ended = False
@@ -94,7 +88,6 @@ class ChatDecoder:
                 return out
         self._number += 1
         self._text = frame.data
-        self._template = None
         try:
             chunk = chunk_of(frame.data)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -106,35 +99,23 @@ class ChatDecoder:
     def plain(self, data: bytes | str, out: list[Event], /) -> bool:
         """Take the data of a frame that lengthens the text; as `wire.plain.PlainDecoder`.
 
-        `chunk` would give the same, at twice the price; a frame like the last one costs half of that again.
+        `chunk` would give the same, at twice the price.
         """
         if not self._plain or self._parts.kind != "text":
             return False
-        content = None
-        if self._template is not None and isinstance(data, bytes):
-            content = self._template.text_in(data)
-        if content is None:
-            try:
-                chunk = plain_chunk_of(data)
-            except (msgspec.DecodeError, UnicodeError, RecursionError):
-                self._plain -= 1
-                return False
-            self._id = chunk.id or self._id
-            self._model = chunk.model or self._model
-            content = chunk.choices[0].delta.content
-            self._learn(data, content)
+        try:
+            chunk = plain_chunk_of(data)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            self._plain -= 1
+            return False
         self._number += 1
         self._plain = _PLAIN_TRIES
+        self._id = chunk.id or self._id
+        self._model = chunk.model or self._model
+        content = chunk.choices[0].delta.content
         if content:
             out.append(text_delta(self._parts.index, content))
         return True
-
-    def _learn(self, data: bytes | str, content: str | None) -> None:
-        """Expect more frames like this one, unless those that came were never alike."""
-        self._template = None
-        if content and isinstance(data, bytes) and self._lessons:
-            self._lessons -= 1
-            self._template = Template.of(data, content, content_of)
 
     def feed_eof(self) -> Iterable[Event]:
         """Say that the body has ended."""

@@ -92,60 +92,49 @@ chunk_of = msgspec.json.Decoder(Chunk).decode
 _Nothing: TypeAlias = tuple[()] | None
 
 
-class PlainDelta(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A delta of visible text and nothing else."""
+class PlainDelta(msgspec.Struct, gc=False):
+    """A delta of visible text and nothing else that `Delta` reads."""
 
     content: str
-    role: JSON = None
     refusal: None = None
     reasoning_content: None = None
     reasoning: None = None
     reasoning_details: _Nothing = None
     tool_calls: _Nothing = None
     function_call: None = None
+    executed_tools: _Nothing = None
     annotations: _Nothing = None
     images: _Nothing = None
     audio: None = None
+    provider_metadata: None = None
 
 
-class PlainChoice(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class PlainChoice(msgspec.Struct, gc=False):
     """A choice that goes on."""
 
     delta: PlainDelta
     index: Literal[0] = 0
     logprobs: None = None
     finish_reason: None = None
-    native_finish_reason: None = None
-    stop_reason: None = None
-    content_filter_results: JSON = None
 
 
-class PlainChunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class PlainChunk(msgspec.Struct, gc=False):
     """A frame that lengthens the text: what nearly all of a stream is, read in half the time of a Chunk.
 
-    A field that is not named here, or a value where nothing is expected, makes a frame none of these.
+    It names what counts in the middle of a text: a value where nothing is expected makes a frame none of
+    these. What a Chunk has beside that is kept from a stream's first and last frames.
     """
 
     choices: tuple[PlainChoice]
     id: str | None = None
-    object: JSON = None
-    created: JSON = None
     model: str | None = None
-    provider: JSON = None
-    service_tier: JSON = None
-    system_fingerprint: JSON = None
     usage: None = None
     error: None = None
-    obfuscation: JSON = None
-    p: JSON = None
+    citations: _Nothing = None
+    search_results: _Nothing = None
 
 
 plain_chunk_of = msgspec.json.Decoder(PlainChunk).decode
-
-
-def content_of(data: bytes) -> str | None:
-    """The text by which a plain frame lengthens the answer."""
-    return plain_chunk_of(data).choices[0].delta.content
 
 
 def chunk_from(value: JSON, text: str, number: int) -> Chunk:
