@@ -42,14 +42,16 @@ def is_beginning(before: Any, after: Any) -> bool:
         case dict(), dict():
             names = list(before)
             complete = all(before[name] == after.get(name) for name in names[:-1])
-            return list(after)[: len(names)] == names and complete and (
-                not names or is_beginning(before[names[-1]], after[names[-1]])
+            return (
+                list(after)[: len(names)] == names
+                and complete
+                and (not names or is_beginning(before[names[-1]], after[names[-1]]))
             )
         case list(), list():
             return before[:-1] == after[: max(len(before) - 1, 0)] and (
                 not before or (len(after) >= len(before) and is_beginning(before[-1], after[len(before) - 1]))
             )
-        case (bool() | None), _:
+        case ((bool() | None), _):
             return before is after
         case int() | float(), int() | float():
             return True

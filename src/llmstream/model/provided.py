@@ -25,9 +25,9 @@ from llmstream.providers._provider import Provider
 from llmstream.transport.base import Header, HttpCall, Transport
 from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Event
-from llmstream.values.request import Request
+from llmstream.values.request import OutputMode, Request
 from llmstream.values.secret import Secret
-from llmstream.wire.codec import Codec, Resumable, counter
+from llmstream.wire.codec import Codec, Resumable, Unshaped, counter
 from llmstream.wire.http import HttpRequest
 from llmstream.wire.sign import Credentials, Scope, signature
 
@@ -142,6 +142,12 @@ class ProviderModel(Model):
     def codec(self) -> Codec:
         """The dialect that is spoken, with the provider's quirks."""
         return self._endpoint.provider.codec
+
+    @property
+    def output_mode(self) -> OutputMode:
+        """How a schema is asked for where it does not say: as the dialect can."""
+        codec = self.codec
+        return codec.output_mode if isinstance(codec, Unshaped) else "native"
 
     def events(self, request: Request, /) -> AsyncGenerator[Event, None]:
         """The events of one call, one by one; raises as `batches`."""

@@ -167,7 +167,7 @@ class _Reader:
     def _once(self, value: JSON, key: object, make: Callable[[], Any]) -> Any:
         if type(value) is not dict and type(value) is not list:
             return make()
-        at = (id(value), key)
+        at = (id(cast("object", value)), key)
         if at not in self._made:
             try:
                 self._made[at] = make()

@@ -51,7 +51,7 @@ def parameters(function: Callable[..., object], /, *, skip: Collection[str] = ()
         ConfigError: as `describe`, or when an annotation cannot be resolved.
     """
     taken, writer = signature(function, skip=skip), _Writer()
-    schema = writer.object([(field, field.hint) for field in taken.fields])
+    schema = writer.closed([(field, field.hint) for field in taken.fields])
     if taken.rest is not MISSING:
         rest = writer.write(taken.rest)
         schema["additionalProperties"] = rest or True
@@ -108,7 +108,7 @@ class _Writer:
             case shapes.Own(cls):
                 return self._own(cls)
 
-    def object(self, fields: Sequence[tuple[Field, Hint]]) -> JSONObject:
+    def closed(self, fields: Sequence[tuple[Field, Hint]]) -> JSONObject:
         """A closed object of fields."""
         schema: JSONObject = {
             "type": "object",
@@ -130,7 +130,7 @@ class _Writer:
 
     def _record(self, found: shapes.Object) -> JSONObject:
         record = found.record
-        schema = self.object([(field, found.hint(field)) for field in record.fields])
+        schema = self.closed([(field, found.hint(field)) for field in record.fields])
         return {**schema, "description": record.description} if record.description else schema
 
     def _list(self, item: Hint, *, unique: bool) -> JSONObject:

@@ -44,7 +44,7 @@ class Finished:
 class _Level:
     """A container that is open, as long as it was."""
 
-    container: JSON
+    container: list[JSON] | JSONObject
     length: int
     key: str | None
 
@@ -97,10 +97,10 @@ class Cut:
         inner = self._whole if self._scalar is None else self._scalar.value()
         for level in reversed(self._levels):
             if isinstance(level.container, list):
-                known = cast("list[JSON]", level.container)[: level.length]
+                known = level.container[: level.length]
                 inner = known if inner is _NOTHING else [*known, inner]
             else:
-                items = cast("JSONObject", level.container).items()
+                items = level.container.items()
                 members = dict(islice(items, level.length))
                 if inner is not _NOTHING and level.key is not None:
                     members[level.key] = inner
@@ -112,7 +112,7 @@ class PartialParser:
     """Reads one JSON document in pieces."""
 
     def __init__(self) -> None:
-        self._levels: list[JSON] = []
+        self._levels: list[list[JSON] | JSONObject] = []
         self._keys: list[str | None] = []
         self._key: str | None = None
         self._whole: JSON = _NOTHING
@@ -185,7 +185,9 @@ class PartialParser:
         return Cut(levels, scalar, self._whole)
 
     def _fail(self, expected: str, text: str, at: int) -> JSONError:
-        return JSONError(f"expected {expected}, got {text[at]!r} at character {self._read + at} of the JSON text")
+        return JSONError(
+            f"expected {expected}, got {text[at]!r} at character {self._read + at} of the JSON text"
+        )
 
     def _value(self, text: str, at: int) -> int:
         at = _after_space(text, at)
@@ -209,7 +211,7 @@ class PartialParser:
     def _open_scalar(self, kind: str, expect: Callable[[str, int], int]) -> None:
         self._scalar, self._kind, self._expect, self._length = [], kind, expect, 0
 
-    def _open(self, container: JSON) -> None:
+    def _open(self, container: list[JSON] | JSONObject) -> None:
         if len(self._levels) == MAX_DEPTH:
             raise JSONError(f"expected JSON of at most {MAX_DEPTH} levels, got more")
         self._levels.append(container)
@@ -276,18 +278,16 @@ class PartialParser:
             return
         parent = self._levels[-1]
         if isinstance(parent, list):
-            known = cast("list[JSON]", parent)
-            self._finished.append(Finished((*self._path(), len(known)), value))
-            known.append(value)
+            self._finished.append(Finished((*self._path(), len(parent)), value))
+            parent.append(value)
             return
         key = self._key or ""
         self._finished.append(Finished((*self._path(), key), value))
-        members = cast("JSONObject", parent)
-        if key in members:
+        if key in parent:
             # The last one wins; earlier cuts keep what they saw, so the object is a new one from here.
-            members = {name: item for name, item in members.items() if name != key}
-            self._levels[-1] = members
-        members[key] = value
+            parent = {name: item for name, item in parent.items() if name != key}
+            self._levels[-1] = parent
+        parent[key] = value
         self._key = None
 
     def _path(self) -> tuple[Step, ...]:

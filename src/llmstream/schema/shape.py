@@ -13,6 +13,7 @@ import types
 from base64 import b64decode
 from collections import abc
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
@@ -293,8 +294,8 @@ def _enum(cls: Any) -> Shape:
     return OneOfValues(tuple(member.value for member in members), members, cls.__name__, said)
 
 
-def _by_msgspec(cls: type) -> Callable[[str], object]:
-    return lambda text: msgspec.convert(text, cls)
+def _by_msgspec(cls: Any) -> Callable[[str], object]:
+    return partial(msgspec.convert, type=cls)
 
 
 def _decimal(value: str | float) -> decimal.Decimal:
