@@ -366,3 +366,16 @@ async def test_tool_mode_closes_the_call_when_it_is_left():
         async for _ in stream:
             break
     assert model.closed == 1
+
+
+def test_the_sync_face_gives_the_same():
+    from llmstream import sync
+
+    model = sync.Model(ScriptedModel([answer(REX), answer('{"name": 1}'), answer(REX), answer(REX)]))
+    stream = model.prompt("x", schema=Dog)
+    assert FieldDone(("name",), "Rex") in list(stream.partials())
+    assert stream.parsed() == Dog("Rex", 3)
+    assert model.prompt("x", schema=Dog).parsed(repair=1) == Dog("Rex", 3)
+    response = model.prompt("x", schema=Dog).response()
+    assert response.parsed() == response.parsed(Dog) == Dog("Rex", 3)
+    assert response.output_mode == "native"

@@ -233,6 +233,10 @@ if TYPE_CHECKING:
     from llmstream.model.registry import get_provider as get_provider
     from llmstream.model.response import Response as Response
     from llmstream.model.stream import EventStream as EventStream
+    from llmstream.output import FieldDone as FieldDone
+    from llmstream.output import ItemDone as ItemDone
+    from llmstream.output import Output as Output
+    from llmstream.output import PartialObject as PartialObject
     from llmstream.plugins import hookimpl as hookimpl
     from llmstream.providers._provider import Provider as Provider
 
@@ -242,8 +246,12 @@ _LAZY = {
     "ConnectedProvider": "model.connected",
     "Conversation": "model.conversation",
     "EventStream": "model.stream",
+    "FieldDone": "output",
+    "ItemDone": "output",
     "Loss": "model.portable",
     "Model": "model.model",
+    "Output": "output",
+    "PartialObject": "output",
     "Provider": "providers._provider",
     "Response": "model.response",
     "Timeouts": "client.timeouts",

@@ -1,6 +1,6 @@
 """Annotated things of every kind, for the tests of describe and convert."""
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import pathlib
@@ -71,7 +71,7 @@ class Bird(msgspec.Struct, tag="bird"):
 class Car(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid")
     wheels: int = pydantic.Field(ge=3, description="how many")
-    built: datetime.date | None = None
+    built: dt.date | None = None
 
 
 @dataclass
@@ -115,7 +115,7 @@ PLACES: dict[str, tuple[Any, list[Any], list[Any]]] = {
     ),
     "enum": (Colour, ["red"], ["RED", 1, None]),
     "int enum": (Level, [1, 2], [3, "1", True]),
-    "literal": (Literal["a", 1, None], ["a", 1, None], ["b", True, 2]),
+    "literal": (Literal["a", 1] | None, ["a", 1, None], ["b", True, 2]),
     "union": (int | str | None, [1, "x", None], [1.5, [], {}]),
     "list": (list[int], [[], [1, 2]], [["1"], 1, [1.5], [True]]),
     "sequence": (Sequence[str], [["a"]], ["a"]),
@@ -130,9 +130,9 @@ PLACES: dict[str, tuple[Any, list[Any], list[Any]]] = {
     "any": (Any, [1, None, {"a": []}], []),
     "new type": (Name, ["x"], [1]),
     "alias": (Tree, [1, [1, [2, []]]], ["x", [["x"]]]),
-    "datetime": (datetime.datetime, ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00+02:00"], [1.5]),
-    "date": (datetime.date, ["2026-01-01"], [1]),
-    "time": (datetime.time, ["12:30:00"], [1]),
+    "datetime": (dt.datetime, ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00+02:00"], [1.5]),
+    "date": (dt.date, ["2026-01-01"], [1]),
+    "time": (dt.time, ["12:30:00"], [1]),
     "uuid": (uuid.UUID, ["12345678-1234-5678-1234-567812345678"], [1]),
     "decimal": (decimal.Decimal, ["1.50", 1.5, 2], ["x", "NaN", None]),
     "bytes": (bytes, ["aGk="], [1]),

@@ -1,4 +1,4 @@
-import datetime
+import datetime as dt
 import decimal
 import functools
 import json
@@ -62,15 +62,18 @@ AGREEING = [name for name in PLACES if name not in {"datetime", "date", "time", 
 @given(value=JSON_VALUES, name=st.sampled_from(AGREEING))
 def test_convert_and_the_schema_agree_on_any_json(value, name):
     annotation = PLACES[name][0]
-    try:
-        convert(value, annotation)
-        fits = True
-    except MisfitError as error:
-        fits = False
-        assert error.problems
+    fits = takes(value, annotation)
     if name == "attrs" and not fits and "refuses" in str(error_of(value, annotation)):
         return  # a validator of the class's own, which no schema knows
     assert Draft202012Validator(schema.describe(annotation)).is_valid(value) == fits
+
+
+def takes(value: object, annotation: Any) -> bool:
+    try:
+        convert(value, annotation)
+    except MisfitError:
+        return False
+    return True
 
 
 def error_of(value: object, annotation: object) -> MisfitError:
@@ -87,14 +90,14 @@ def error_of(value: object, annotation: object) -> MisfitError:
         (Point, {"x": 1}, Point(1.0)),
         (Cat, {"type": "cat", "fullName": "Tom"}, Cat(full_name="Tom")),
         (Cat | Bird, {"type": "bird", "wings": 2}, Bird(wings=2)),
-        (Car, {"wheels": 3, "built": "2026-01-02"}, Car(wheels=3, built=datetime.date(2026, 1, 2))),
+        (Car, {"wheels": 3, "built": "2026-01-02"}, Car(wheels=3, built=dt.date(2026, 1, 2))),
         (Box[int], {"inside": 1}, Box(1)),
         (list[Colour], ["red"], [Colour.RED]),
         (dict[Colour, int], {"red": 1}, {Colour.RED: 1}),
         (dict[int, int], {"1": 1}, {1: 1}),
         (tuple[int, str], [1, "x"], (1, "x")),
         (set[int], [1], {1}),
-        (datetime.timedelta, "PT1H", datetime.timedelta(hours=1)),
+        (dt.timedelta, "PT1H", dt.timedelta(hours=1)),
         (uuid.UUID, str(uuid.UUID(int=5)), uuid.UUID(int=5)),
         (decimal.Decimal, 0.1, decimal.Decimal("0.1")),
         (bytes, "aGk=", b"hi"),
@@ -212,5 +215,5 @@ def test_skipped_and_given_parameters_are_not_read():
 
 
 def test_arguments_say_where_they_do_not_fit():
-    with pytest.raises(MisfitError, match="expected a string, got an integer at b.name"):
+    with pytest.raises(MisfitError, match=r"expected a string, got an integer at b\.name"):
         arguments({"a": 1, "b": {"name": 3}}, tool)

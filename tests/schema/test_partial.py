@@ -1,7 +1,7 @@
 import base64
 import json
-import math
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ VALUES = st.recursive(
     max_leaves=15,
 )
 TEXTS = st.builds(
-    lambda value, ascii, indent: json.dumps(value, ensure_ascii=ascii, indent=indent),
+    lambda value, plain, indent: json.dumps(value, ensure_ascii=plain, indent=indent),
     VALUES,
     st.booleans(),
     st.sampled_from([None, 1]),
@@ -127,7 +127,7 @@ def test_values_only_grow(text):
         parser.feed(character)
         cut = parser.cut()
         cuts.append((cut, cut.value))
-    for (_, before), (cut, after) in zip(cuts, cuts[1:], strict=False):
+    for (_, before), (cut, after) in pairwise(cuts):
         if before is not None:
             assert is_beginning(before, after)
         assert cut.value == after
@@ -135,25 +135,25 @@ def test_values_only_grow(text):
 
 
 @given(text=TEXTS, noise=st.text(alphabet='{}[]",:\\ntfu019.-e \x00', max_size=3), at=st.integers(0, 50))
-def test_what_is_taken_is_json_or_its_beginning(text, noise, at):
+def test_what_is_taken_is_json(text, noise, at):
     broken = text[:at] + noise + text[at:]
+    assert whole_or_none(broken) == read_or_none(broken)
+
+
+def whole_or_none(text: str) -> Any:
     try:
-        parser = parsed(broken)
+        parser = parsed(text)
         parser.feed_eof()
     except JSONError:
-        with pytest.raises(ValueError):
-            if not all(math.isfinite(x) for x in [0.0]):
-                raise ValueError
-            strict = json.loads(broken)
-            if parsed_is_limit(strict):
-                raise ValueError
-        return
-    assert parser.cut().value == loads(broken)
+        return None
+    return parser.cut().value
 
 
-def parsed_is_limit(value: Any) -> bool:
-    """A number beyond what there is: the standard library makes an infinity of it."""
-    return "Infinity" in json.dumps(value)
+def read_or_none(text: str) -> Any:
+    try:
+        return loads(text)
+    except JSONError:
+        return None
 
 
 def test_what_is_complete_is_told_insides_first():
@@ -193,9 +193,7 @@ def test_depth_is_limited():
 
 def test_a_number_of_a_megabyte_is_refused():
     with pytest.raises(JSONError, match="number"):
-        for _ in range(1000):
-            parser = parsed("1" * 5000)
-            parser.feed("1")
+        parsed("1" * 5000)
 
 
 def test_a_text_that_ends_early_is_no_document():

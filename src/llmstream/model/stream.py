@@ -207,11 +207,14 @@ class EventStream(Generic[R]):
             ConfigError: when the stream was asked without a schema.
             OutputError: from the iteration, when the answer can never become JSON.
         """
+        return _Partials(aiter(self), self.reader())
+
+    def reader(self) -> PartialReader:
+        """The Stage that makes partials of events; raises as `partials`."""
         schema = self._request.schema
         if schema is None:
             raise ConfigError("expected schema= in the prompt for partials, got none")
-        wrapped = self._output is not None and self._output.wrapped
-        return _Partials(aiter(self), PartialReader(schema.mode, wrapped=wrapped))
+        return PartialReader(schema.mode, wrapped=self._output is not None and self._output.wrapped)
 
     def __aiter__(self) -> AsyncIterator[Event]:
         if self.state not in {"new", "open"}:
