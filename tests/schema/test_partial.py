@@ -169,7 +169,8 @@ def test_what_is_complete_is_told_insides_first():
 
 @pytest.mark.parametrize(
     "text",
-    ["}", "[}", "{]", '{"a" 1', "[1 2", "[,", '{"a":1,}', "[1,]", "nuL", "tx", "01,", "[1.e]", '"\\x', '"\\u12g', '"a\nb"',
+    ["}", "[}", "{]", '{"a" 1', "[1 2", "[,", '{"a":1,}', "[1,]", "nuL",
+     "tx", "01,", "[1.e]", '"\\x', '"\\u12g', '"a\nb"',
      "{} x", "I", "NaN", "'a'", "{a", "[-]", "+1", "\ufeff{}", "// x"],
 )  # fmt: skip
 def test_what_can_never_become_json_is_refused(text):
