@@ -43,10 +43,12 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     T = TypeVar("T", default=Any)
+    U = TypeVar("U", default=Any)
 else:
     from typing import TypeVar
 
     T = TypeVar("T")
+    U = TypeVar("U")
 
 _WRAP = "value"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -80,7 +82,7 @@ class Output(Generic[T]):
     wrapped: bool = attrs.field(default=False, kw_only=True)
 
     @classmethod
-    def of(cls, given: SchemaLike[T], /, *, mode: OutputMode | None = None, multi: bool = False) -> Output[T]:
+    def of(cls, given: SchemaLike[U], /, *, mode: OutputMode | None = None, multi: bool = False) -> Output[U]:
         """Make it of a type, a JSON Schema as a dict, an OutputSchema or the short form.
 
         Args:

@@ -89,6 +89,7 @@ async def structured(model: llmstream.Model, stored: Response) -> None:
     assert_type(await model.prompt("a dog", schema=llmstream.Output.of(Dog, mode="tool")).parsed(), Dog)
     assert_type(await model.conversation().prompt("a dog", schema=Dog).parsed(), Dog)
     assert_type(await response.reply("x", schema=Dog).parsed(), Dog)
+    assert_type(await response.reply("x", schema=str).parsed(), str)
     assert_type(await model.prompt("a dog", schema="name").parsed(), Any)
     async for partial in stream.partials():
         assert_type(partial, PartialObject | FieldDone | ItemDone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast, overload
 
 import attrs
 
@@ -12,7 +12,7 @@ from llmstream import serial
 from llmstream.errors import ConfigError
 from llmstream.jsontext import JSON
 from llmstream.model.ask import Ask, ChoiceLike, OptionsLike
-from llmstream.output import Output, SchemaLike, T
+from llmstream.output import Output, SchemaLike, T, U
 from llmstream.serial import ResponseDict
 from llmstream.values import response as pure
 from llmstream.values.content import Attachment, ToolResultPart
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from llmstream.client.timeouts import Timeouts
     from llmstream.model.model import Model
     from llmstream.model.stream import EventStream
-
-U = TypeVar("U")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -44,7 +42,7 @@ class Response(pure.Response, Generic[T]):
 
     @classmethod
     def of(
-        cls, response: pure.Response, model: Model | None = None, output: Output[T] | None = None
+        cls, response: pure.Response, model: Model | None = None, output: Output[Any] | None = None
     ) -> Response[T]:
         """Put a model behind a pure response; its `source` is the model's name, unless it has one."""
         values = {field.name: getattr(response, field.name) for field in attrs.fields(pure.Response)}
@@ -90,13 +88,13 @@ class Response(pure.Response, Generic[T]):
         tool_results: Iterable[ToolResultPart] = (),
         tools: Iterable[AnyTool] | None = None,
         tool_choice: ChoiceLike | None = None,
-        schema: SchemaLike[T] | None = None,
+        schema: SchemaLike[U] | None = None,
         options: OptionsLike | None = None,
         timeouts: Timeouts | None = None,
         retries: Retries | None = None,
         budget: Budget | None = None,
         keep: bool = True,
-    ) -> EventStream[Response[T]]:
+    ) -> EventStream[Response[U]]:
         """Go on from this answer; what is not given is as in its request.
 
         Args:
@@ -121,7 +119,9 @@ class Response(pure.Response, Generic[T]):
         )
         following = ask.inheriting(request).request(request.model, after=self)
         stream = model.prompt(following, timeouts=timeouts, retries=retries, budget=budget, keep=keep)
-        return stream.expecting(self.output if schema is None else Output.of(schema))
+        # Without a schema the answer is to be what this one was to be, which no checker is told.
+        expected = cast("Output[U] | None", self.output) if schema is None else Output.of(schema)
+        return stream.expecting(expected)
 
     def to_dict(self) -> ResponseDict:
         """The response as a JSON-safe dict, with the whole history that led to it and no secret."""
