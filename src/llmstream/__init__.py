@@ -248,6 +248,10 @@ if TYPE_CHECKING:
     from llmstream.model.replaying import replay as replay
     from llmstream.model.response import Response as Response
     from llmstream.model.stream import EventStream as EventStream
+    from llmstream.output import FieldDone as FieldDone
+    from llmstream.output import ItemDone as ItemDone
+    from llmstream.output import Output as Output
+    from llmstream.output import PartialObject as PartialObject
     from llmstream.plugins import hookimpl as hookimpl
     from llmstream.providers._provider import Provider as Provider
 
@@ -260,8 +264,12 @@ _LAZY = {
     "Conversation": "model.conversation",
     "EventStream": "model.stream",
     "Limits": "client.limits",
+    "FieldDone": "output",
+    "ItemDone": "output",
     "Loss": "model.portable",
     "Model": "model.model",
+    "Output": "output",
+    "PartialObject": "output",
     "Provider": "providers._provider",
     "RateLimiter": "client.limiter",
     "Response": "model.response",

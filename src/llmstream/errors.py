@@ -35,6 +35,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from llmstream.schema.problems import Problem
     from llmstream.values.events import Done
     from llmstream.values.response import Response
     from llmstream.wire.limits import RateLimits
@@ -256,4 +257,21 @@ class ToolError(LLMStreamError):
 
 
 class OutputError(LLMStreamError):
-    """The answer does not fit the schema that was asked for."""
+    """The answer does not fit the schema that was asked for, or is not whole.
+
+    Attributes:
+        raw: the text of the answer.
+        problems: what does not fit, each with its path; empty when the answer was cut or refused.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        raw: str = "",
+        problems: tuple[Problem, ...] = (),
+        phase: Phase | None = None,
+    ) -> None:
+        super().__init__(message, phase=phase)
+        self.raw = raw
+        self.problems = problems

@@ -17,7 +17,7 @@ from contextlib import suppress
 from functools import partial, wraps
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar, overload
 
 import anyio
 import attrs
@@ -51,6 +51,8 @@ from llmstream.model import (
 )
 from llmstream.model.ask import OptionsLike
 from llmstream.model.credential import Key
+from llmstream.output import PartialEvent, SchemaLike
+from llmstream.output import T as Parsed
 from llmstream.serial import ResponseDict
 from llmstream.transport.base import AsyncClientLike
 from llmstream.unfold import unfold
@@ -60,7 +62,7 @@ from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Event, TextDelta
 from llmstream.values.listed import ModelInfo
 from llmstream.values.messages import Message
-from llmstream.values.request import AnyTool, Request
+from llmstream.values.request import AnyTool, OutputMode, Request
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -251,14 +253,14 @@ async def _pump(stream: _stream.EventStream[_response.Response], channel: _Chann
         channel.end(None)
 
 
-class EventStream:
+class EventStream(Generic[Parsed]):
     """The events of one model call, without await; see `llmstream.EventStream`.
 
     Iterating gives the events, `with` closes the connection on every way out, `response` gives the
     Response. One thread reads it at a time.
     """
 
-    def __init__(self, stream: _stream.EventStream[_response.Response]) -> None:
+    def __init__(self, stream: _stream.EventStream[_response.Response[Parsed]]) -> None:
         self._stream = stream
         self._channel = _Channel()
         self._task: _Task[None] | None = None
@@ -279,7 +281,7 @@ class EventStream:
         """Where the call is: new, open, or how it ended."""
         return self._stream.state
 
-    def response(self) -> Response:
+    def response(self) -> Response[Parsed]:
         """Read to the end and give the Response; asking again gives it again.
 
         Raises:
@@ -294,13 +296,32 @@ class EventStream:
         """Read to the end and give the visible text; raises as `response`."""
         return self.response().text()
 
+    def parsed(self, *, repair: int = 0) -> Parsed:
+        """Read to the end and give the answer as what was asked for; see `llmstream.EventStream.parsed`.
+
+        Raises:
+            OutputError: as that.
+        """
+        self.response()
+        return _Task(lambda: self._stream.parsed(repair=repair)).result()
+
+    def partials(self) -> Iterator[PartialEvent]:
+        """The answer as it grows; see `llmstream.EventStream.partials`.
+
+        Raises:
+            ConfigError: when the stream was asked without a schema.
+            OutputError: from the iteration, when the answer can never become JSON.
+        """
+        reader = self._stream.reader()
+        return (partial for event in self for partial in reader.feed(event))
+
     def text_deltas(self) -> Iterator[str]:
         """The visible text as it comes, without the empty deltas."""
         for event in self:
             if type(event) is TextDelta and event.text:
                 yield event.text
 
-    def snapshot(self) -> Response:
+    def snapshot(self) -> Response[Parsed]:
         """The Response so far, whatever the call's state."""
         return Response.of(self._stream.snapshot())
 
@@ -373,15 +394,15 @@ class EventStream:
 
 
 def _streaming(
-    asked: Callable[Concatenate[Any, P], _stream.EventStream[_response.Response]], /
-) -> Callable[Concatenate[Any, P], EventStream]:
+    asked: Callable[Concatenate[Any, P], _stream.EventStream[_response.Response[Parsed]]], /
+) -> Callable[Concatenate[Any, P], EventStream[Parsed]]:
     """A method that asks the async face behind this one, and gives its stream without await.
 
     Any stands for self: the two faces have nothing in common but the signature, which is kept.
     """
 
     @wraps(asked)
-    def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> EventStream:
+    def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> EventStream[Parsed]:
         return EventStream(asked(self.behind, *args, **kwargs))
 
     return method
@@ -392,19 +413,38 @@ class _Behind(pure.Response):
     behind: _response.Response = attrs.field(repr=False)
 
 
-class Response(_Behind):
+class Response(_Behind, Generic[Parsed]):
     """An answer that can be replied to without await; see `llmstream.Response`."""
 
     __slots__ = ()
 
     @classmethod
-    def of(cls, response: _response.Response) -> Response:
+    def of(cls, response: _response.Response[Parsed]) -> Response[Parsed]:
         """Take over a response of the async face."""
         return cls(
             **{f.name: getattr(response, f.name) for f in attrs.fields(pure.Response)}, behind=response
         )
 
     reply = _streaming(_response.Response.reply)
+
+    @property
+    def output_mode(self) -> OutputMode | None:
+        """How the schema was asked for; see `llmstream.Response.output_mode`."""
+        return self.behind.output_mode
+
+    @overload
+    def parsed(self, /) -> Parsed: ...
+
+    @overload
+    def parsed(self, schema: SchemaLike[T], /) -> T: ...
+
+    def parsed(self, schema: SchemaLike[Any] | None = None, /) -> Any:
+        """The answer as what was asked for; see `llmstream.Response.parsed`.
+
+        Raises:
+            OutputError: as that.
+        """
+        return self.behind.parsed() if schema is None else self.behind.parsed(schema)
 
     def to_dict(self) -> ResponseDict:
         """The response as a JSON-safe dict; see `llmstream.Response.to_dict`."""

@@ -120,7 +120,7 @@ def test_schema_options_and_tools_are_taken_in_either_form() -> None:
         ({"tool_results": [TextPart("x")]}, r"a ToolResultPart at tool_results\[0\], got TextPart"),
         ({"prompt": "x", "tools": [print]}, r"a Tool or a ServerSideTool at tools\[0\]"),
         ({"prompt": "x", "tool_choice": {"name": "f"}}, "a ToolChoice, got dict"),
-        ({"prompt": "x", "schema": 5}, "a JSON Schema as a dict, or an OutputSchema, got int"),
+        ({"prompt": "x", "schema": 5}, "a type, a JSON Schema or its short form as schema.* got 5"),
         ({"prompt": "x", "options": 5}, "Options or a dict of them, got int"),
         ({"prompt": "x", "options": {"temprature": 1}}, "'temprature'"),
     ],

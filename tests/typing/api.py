@@ -1,12 +1,14 @@
 """The public signatures in use, for the type checkers; never run."""
 
-from typing import assert_type
+from dataclasses import dataclass
+from typing import Any, assert_type
 
 import llmstream
 from llmstream import sync, testing
 from llmstream.model.conversation import Conversation
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream
+from llmstream.output import FieldDone, ItemDone, PartialObject
 from llmstream.values import response as pure
 
 
@@ -77,3 +79,35 @@ def standing_on_others(model: llmstream.Model) -> None:
     assert_type(llmstream.replay("log.jsonl", speed=1.0), llmstream.Model)
     assert_type(llmstream.budget(tokens=100, until="</answer>"), llmstream.Budget)
     assert_type(sync.Model(llmstream.hedge(model, after=2.5)), sync.Model)
+
+
+@dataclass
+class Dog:
+    name: str
+
+
+async def structured(model: llmstream.Model, stored: Response) -> None:
+    stream = model.prompt("a dog", schema=Dog)
+    assert_type(stream, EventStream[Response[Dog]])
+    assert_type(await stream.parsed(repair=1), Dog)
+    response = await stream
+    assert_type(response.parsed(), Dog)
+    assert_type(stored.parsed(Dog), Dog)
+    assert_type(response.parsed(list[Dog]), list[Dog])
+    assert_type(await model.prompt("dogs", schema=list[Dog]).parsed(), list[Dog])
+    assert_type(await model.prompt("a dog", schema=llmstream.Output.of(Dog, mode="tool")).parsed(), Dog)
+    assert_type(await model.conversation().prompt("a dog", schema=Dog).parsed(), Dog)
+    assert_type(await response.reply("x", schema=Dog).parsed(), Dog)
+    assert_type(await response.reply("x", schema=str).parsed(), str)
+    assert_type(await model.prompt("a dog", schema="name").parsed(), Any)
+    async for partial in stream.partials():
+        assert_type(partial, PartialObject | FieldDone | ItemDone)
+
+
+def structured_without_await(model: sync.Model) -> None:
+    stream = model.prompt("a dog", schema=Dog)
+    assert_type(stream, sync.EventStream[Dog])
+    assert_type(stream.parsed(), Dog)
+    assert_type(stream.response().parsed(), Dog)
+    for partial in stream.partials():
+        assert_type(partial, PartialObject | FieldDone | ItemDone)

@@ -11,6 +11,7 @@ import attrs
 
 from llmstream.errors import ConfigError
 from llmstream.jsontext import JSON
+from llmstream.output import Output, SchemaLike
 from llmstream.values.content import Attachment, AttachmentPart, Part, TextPart, ToolResultPart
 from llmstream.values.messages import Message
 from llmstream.values.messages import system as system_message
@@ -18,7 +19,6 @@ from llmstream.values.request import (
     AnyTool,
     ChoiceMode,
     Options,
-    OutputSchema,
     Request,
     ServerSideTool,
     Tool,
@@ -30,7 +30,6 @@ T = TypeVar("T")
 
 OptionsLike: TypeAlias = Options | Mapping[str, JSON]
 ChoiceLike: TypeAlias = str | ToolChoice
-SchemaLike: TypeAlias = OutputSchema | Mapping[str, JSON]
 
 _MODES = {mode: ToolChoice(mode) for mode in get_args(ChoiceMode)}
 
@@ -67,7 +66,7 @@ class Ask:
             messages,
             tools=_tools(self.tools),
             tool_choice=_choice(self.tool_choice),
-            schema=_schema(self.schema),
+            schema=None if self.schema is None else Output.of(self.schema).schema,
             options=_options(self.options),
         )
 
@@ -167,18 +166,6 @@ def _choice(choice: object) -> ToolChoice | None:
         case _:
             raise ConfigError(
                 f"expected auto, none, required, a tool's name or a ToolChoice, got {type(choice).__name__}"
-            )
-
-
-def _schema(schema: object) -> OutputSchema | None:
-    match schema:
-        case None | OutputSchema():
-            return schema
-        case Mapping():
-            return OutputSchema(dict(cast("Mapping[str, JSON]", schema)))
-        case _:
-            raise ConfigError(
-                f"expected a JSON Schema as a dict, or an OutputSchema, got {type(schema).__name__}"
             )
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from weakref import ref
 
 from llmstream.errors import ConfigError
-from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
+from llmstream.model.ask import Ask, ChoiceLike, OptionsLike
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream
+from llmstream.output import Output, SchemaLike, T
 from llmstream.values.content import Attachment, ToolResultPart
 from llmstream.values.messages import Message
 from llmstream.values.request import AnyTool
@@ -67,12 +68,12 @@ class Conversation:
         attachments: Iterable[Attachment] = (),
         tool_results: Iterable[ToolResultPart] = (),
         tool_choice: ChoiceLike | None = None,
-        schema: SchemaLike | None = None,
+        schema: SchemaLike[T] | None = None,
         options: OptionsLike | None = None,
         timeouts: Timeouts | None = None,
         retries: Retries | None = None,
         budget: Budget | None = None,
-    ) -> EventStream[Response]:
+    ) -> EventStream[Response[T]]:
         """Say something; the answer joins the conversation when it is complete.
 
         Raises:
@@ -91,7 +92,9 @@ class Conversation:
             options=self._options if options is None else options,
         )
         request = ask.request(self._model.id, after=self._responses[-1] if self._responses else None)
-        stream = self._model.prompt(request, timeouts=timeouts, retries=retries, budget=budget)
+        stream = self._model.prompt(request, timeouts=timeouts, retries=retries, budget=budget).expecting(
+            None if schema is None else Output.of(schema)
+        )
         stream.when_over(self._take_in)
         self._current = ref(stream)
         return stream

@@ -15,17 +15,18 @@ from llmstream.client.metering import metered
 from llmstream.client.retry import attempts
 from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import JSONObject
-from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
+from llmstream.model.ask import Ask, ChoiceLike, OptionsLike
 from llmstream.model.conversation import Conversation
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
 from llmstream.model.terms import Terms
+from llmstream.output import Output, SchemaLike, T, shaped
 from llmstream.values import response as pure
 from llmstream.values.content import Attachment
 from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Done, Event, TextDelta
 from llmstream.values.messages import Message
-from llmstream.values.request import AnyTool, Request
+from llmstream.values.request import AnyTool, OutputMode, Request
 
 if TYPE_CHECKING:
     from llmstream.client.budget import Budget
@@ -80,20 +81,21 @@ class Model(ABC):
         attachments: Iterable[Attachment] = (),
         tools: Iterable[AnyTool] = (),
         tool_choice: ChoiceLike | None = None,
-        schema: SchemaLike | None = None,
+        schema: SchemaLike[T] | None = None,
         options: OptionsLike | None = None,
         timeouts: Timeouts | None = None,
         retries: Retries | None = None,
         budget: Budget | None = None,
         keep: bool = True,
-    ) -> EventStream[Response]:
+    ) -> EventStream[Response[T]]:
         """Make one lazy call: nothing is sent before it is awaited or read.
 
         Args:
             prompt: the user's words, put after `messages`; or a Request ready made, which takes nothing
                 beside it but `timeouts`, `retries`, `budget` and `keep`.
             tool_choice: "auto", "none", "required" or the name of the tool that must be called.
-            schema: the JSON Schema of the answer.
+            schema: what the answer is to be, for `parsed` and `partials`: a type, a JSON Schema as a dict,
+                the short form ("name, age int"), or an Output.
             budget: where the answer is cut; see `llmstream.budget`.
             keep: False keeps nothing of what is read, in constant memory, without a Response.
 
@@ -108,7 +110,8 @@ class Model(ABC):
                 raise ConfigError(
                     "expected nothing beside a Request but timeouts, retries, budget and keep, got more"
                 )
-            return self._stream(prompt, terms)
+            return self._stream(self._moded(prompt), terms)
+        output = None if schema is None else Output.of(schema)
         ask = Ask(
             prompt=prompt,
             messages=messages,
@@ -116,10 +119,10 @@ class Model(ABC):
             attachments=attachments,
             tools=tools,
             tool_choice=tool_choice,
-            schema=schema,
+            schema=output,
             options=options,
         )
-        return self._stream(ask.request(self.id), terms)
+        return self._stream(self._moded(ask.request(self.id)), terms).expecting(output)
 
     async def embed(
         self,
@@ -171,8 +174,22 @@ class Model(ABC):
         """Begin a conversation: each prompt goes on from the answer before it."""
         return Conversation(self, system=system, tools=tools, options=options)
 
+    @property
+    def output_mode(self) -> OutputMode:
+        """How a schema is asked for where it does not say."""
+        return "native"
+
+    def _moded(self, request: Request) -> Request:
+        """The request with its schema's mode, where that is not the wire's own words."""
+        schema = request.schema
+        if schema is None or schema.mode is not None or (mode := self.output_mode) == "native":
+            return request
+        return attrs.evolve(request, schema=attrs.evolve(schema, mode=mode))
+
     def _stream(self, request: Request, terms: Terms) -> EventStream[Response]:
         source = self._source(terms)
+        if request.schema is not None and request.schema.mode is not None:
+            source = attrs.evolve(source, batches=shaped(source.batches))
         if terms.budget is not None:
             source = attrs.evolve(source, batches=metered(self.name, terms.budget, source.batches))
         return EventStream(source, request, wrap=self._response, keep=terms.keep)

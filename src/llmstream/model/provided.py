@@ -6,7 +6,6 @@ import re
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
-from copy import copy
 from typing import NoReturn, Self
 from urllib.parse import urlencode
 
@@ -30,9 +29,9 @@ from llmstream.providers._provider import Provider
 from llmstream.transport.base import Header, HttpCall, Transport
 from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Event
-from llmstream.values.request import Request
+from llmstream.values.request import OutputMode, Request
 from llmstream.values.secret import Secret
-from llmstream.wire.codec import Codec, Resumable, counter
+from llmstream.wire.codec import Codec, Resumable, Unshaped, counter
 from llmstream.wire.http import HttpRequest
 from llmstream.wire.sign import Credentials, Scope, signature
 
@@ -183,9 +182,17 @@ class ProviderModel(Model):
 
     def through(self, wrap: Callable[[Transport], Transport], /) -> Self:
         """The same model, whose calls go through a transport that is made of its own."""
-        other = copy(self)
+        # Not by `copy`, which gives the model itself.
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
         other._endpoint = attrs.evolve(self._endpoint, transport=wrap(self._endpoint.transport))
         return other
+
+    @property
+    def output_mode(self) -> OutputMode:
+        """How a schema is asked for where it does not say: as the dialect can."""
+        codec = self.codec
+        return codec.output_mode if isinstance(codec, Unshaped) else "native"
 
     def events(self, request: Request, /) -> AsyncGenerator[Event, None]:
         """The events of one call, one by one; raises as `batches`."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast, overload
 
 import attrs
 
 from llmstream import serial
 from llmstream.errors import ConfigError
 from llmstream.jsontext import JSON
-from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
+from llmstream.model.ask import Ask, ChoiceLike, OptionsLike
+from llmstream.output import Output, SchemaLike, T, U
 from llmstream.serial import ResponseDict
 from llmstream.values import response as pure
 from llmstream.values.content import Attachment, ToolResultPart
 from llmstream.values.messages import Message
-from llmstream.values.request import AnyTool, Request
+from llmstream.values.request import AnyTool, OutputMode, Request
 
 if TYPE_CHECKING:
     from llmstream.client.budget import Budget
@@ -27,24 +28,54 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Response(pure.Response):
+class Response(pure.Response, Generic[T]):
     """An answer that can be replied to.
 
     `behind` is the model that was asked; a response that came out of `from_dict` has none, and finds
-    it by `source` when it is replied to.
+    it by `source` when it is replied to. `output` is what the answer was to be, which is not stored.
     """
 
     # Wired by the package: a stored response needs the registry, which needs models, which make responses.
     find: ClassVar[Callable[[str], Model]]
     behind: Model | None = attrs.field(default=None, repr=False)
+    output: Output[T] | None = attrs.field(default=None, repr=False)
 
     @classmethod
-    def of(cls, response: pure.Response, model: Model | None = None) -> Response:
+    def of(
+        cls, response: pure.Response, model: Model | None = None, output: Output[Any] | None = None
+    ) -> Response[T]:
         """Put a model behind a pure response; its `source` is the model's name, unless it has one."""
         values = {field.name: getattr(response, field.name) for field in attrs.fields(pure.Response)}
         if model is not None:
             values["source"] = response.source or model.name
-        return cls(**values, behind=model)
+        return cls(**values, behind=model, output=output or getattr(response, "output", None))
+
+    @property
+    def output_mode(self) -> OutputMode | None:
+        """How the schema was asked for; None when there was none."""
+        schema = self.request.schema if self.request is not None else None
+        return None if schema is None else schema.mode or "native"
+
+    @overload
+    def parsed(self, /) -> T: ...
+
+    @overload
+    def parsed(self, schema: SchemaLike[U], /) -> U: ...
+
+    def parsed(self, schema: SchemaLike[Any] | None = None, /) -> Any:
+        """The answer as what `schema=` asked for; a stored response, which knows no type, is given it here.
+
+        Raises:
+            OutputError: when the answer is cut, refused, no JSON, or does not fit.
+            ConfigError: when nothing says what the answer was to be.
+        """
+        if schema is not None:
+            return Output.of(schema).read(self)
+        if self.output is not None:
+            return self.output.read(self)
+        if self.request is None or self.request.schema is None:
+            raise ConfigError("expected schema= in the prompt, or what to parse as, got neither")
+        return Output.of(self.request.schema).read(self)
 
     def reply(  # noqa: PLR0913 - a face
         self,
@@ -57,13 +88,13 @@ class Response(pure.Response):
         tool_results: Iterable[ToolResultPart] = (),
         tools: Iterable[AnyTool] | None = None,
         tool_choice: ChoiceLike | None = None,
-        schema: SchemaLike | None = None,
+        schema: SchemaLike[U] | None = None,
         options: OptionsLike | None = None,
         timeouts: Timeouts | None = None,
         retries: Retries | None = None,
         budget: Budget | None = None,
         keep: bool = True,
-    ) -> EventStream[Response]:
+    ) -> EventStream[Response[U]]:
         """Go on from this answer; what is not given is as in its request.
 
         Args:
@@ -87,7 +118,10 @@ class Response(pure.Response):
             options=options,
         )
         following = ask.inheriting(request).request(request.model, after=self)
-        return model.prompt(following, timeouts=timeouts, retries=retries, budget=budget, keep=keep)
+        stream = model.prompt(following, timeouts=timeouts, retries=retries, budget=budget, keep=keep)
+        # Without a schema the answer is to be what this one was to be, which no checker is told.
+        expected = cast("Output[U] | None", self.output) if schema is None else Output.of(schema)
+        return stream.expecting(expected)
 
     def to_dict(self) -> ResponseDict:
         """The response as a JSON-safe dict, with the whole history that led to it and no secret."""
@@ -114,7 +148,7 @@ class Response(pure.Response):
         return self
 
     def __deepcopy__(self, memo: dict[int, object]) -> Response:
-        return type(self).of(deepcopy(self.bare(), memo), self.behind)
+        return type(self).of(deepcopy(self.bare(), memo), self.behind, self.output)
 
     def _asked(self) -> tuple[Model, Request]:
         """The model to go on with, and what was asked, in that model's name."""

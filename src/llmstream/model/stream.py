@@ -15,19 +15,24 @@ from __future__ import annotations
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Generic, Literal, NoReturn, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeAlias, TypeVar, cast
 
 import anyio
 import attrs
 
-from llmstream.errors import ConfigError, LLMStreamError, TruncatedStreamError, WireError
+from llmstream.errors import ConfigError, LLMStreamError, OutputError, TruncatedStreamError, WireError
+from llmstream.output import Output, PartialEvent, PartialReader, T, mending
 from llmstream.reduce import Fold
 from llmstream.unfold import unfold
 from llmstream.values.events import Done, Event, TextDelta
 from llmstream.values.request import Request
 from llmstream.values.response import Response, State, Timing
+
+if TYPE_CHECKING:
+    from llmstream.model.response import Response as Face
 
 R = TypeVar("R", bound=Response)
 Phase: TypeAlias = Literal["new", "open"] | State
@@ -95,6 +100,7 @@ class EventStream(Generic[R]):
         self._reading = False
         self._scope: anyio.CancelScope | None = None
         self._idle: anyio.Event | None = None
+        self._output: Output[Any] | None = None
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an EventStream is not pickled or copied: it is one call; its Response can be")
@@ -161,7 +167,8 @@ class EventStream(Generic[R]):
                 usage=ending.usage,
                 provider_metadata=ending.provider_metadata,
             )
-        return self._wrap(attrs.evolve(pure, timing=self._timing))
+        made = self._wrap(attrs.evolve(pure, timing=self._timing))
+        return made if self._output is None else attrs.evolve(made, output=self._output)  # type: ignore[call-arg] # R's face
 
     def when_over(self, tell: Callable[[R], None], /) -> None:
         """Have one function told the Response once the call is over, however it ends.
@@ -169,6 +176,48 @@ class EventStream(Generic[R]):
         It is asked for before the call is read; a stream that keeps nothing tells nothing.
         """
         self._over = tell
+
+    def expecting(self, output: Output[T] | None, /) -> EventStream[Face[T]]:
+        """The same stream, which knows what the answer is to be; None is not known."""
+        self._output = output
+        # R is the face's Response wherever an answer is expected; its variable is known only now.
+        return cast("EventStream[Face[T]]", self)
+
+    async def parsed(self: EventStream[Face[T]], *, repair: int = 0) -> T:
+        """Read to the end and give the answer as what `schema=` asked for.
+
+        Args:
+            repair: how many times the model may be told what does not fit, and asked again.
+
+        Raises:
+            OutputError: when the answer is cut, refused, no JSON, or does not fit; of the last one.
+            LLMStreamError: as `response`.
+        """
+        response = await self.response()
+        for _ in range(repair):
+            try:
+                return response.parsed()
+            except OutputError as error:
+                if not error.problems:
+                    raise
+                response = await response.reply(mending(error))
+        return response.parsed()
+
+    def partials(self) -> AsyncIterator[PartialEvent]:
+        """The answer as it grows: what is complete, as it completes, and the whole so far, lazily.
+
+        Raises:
+            ConfigError: when the stream was asked without a schema.
+            OutputError: from the iteration, when the answer can never become JSON.
+        """
+        return _Partials(aiter(self), self.reader())
+
+    def reader(self) -> PartialReader:
+        """The Stage that makes partials of events; raises as `partials`."""
+        schema = self._request.schema
+        if schema is None:
+            raise ConfigError("expected schema= in the prompt for partials, got none")
+        return PartialReader(schema.mode, wrapped=self._output is not None and self._output.wrapped)
 
     def __aiter__(self) -> AsyncIterator[Event]:
         if self.state not in {"new", "open"}:
@@ -400,6 +449,23 @@ class _Texts:
             event = await anext(self._events)
             if type(event) is TextDelta and event.text:
                 return event.text
+
+
+class _Partials:
+    """What events make of the answer; no generator, as `_Texts`."""
+
+    def __init__(self, events: AsyncIterator[Event], reader: PartialReader) -> None:
+        self._events = events
+        self._reader = reader
+        self._ready: deque[PartialEvent] = deque()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> PartialEvent:
+        while not self._ready:
+            self._ready.extend(self._reader.feed(await anext(self._events)))
+        return self._ready.popleft()
 
 
 class _Replay:

@@ -13,7 +13,7 @@ from typing import Literal, NotRequired, TypeAlias, TypedDict
 from llmstream.jsontext import JSON, JSONObject
 from llmstream.values.events import FinishReason, PartKind
 from llmstream.values.messages import CacheTime, Role
-from llmstream.values.request import ChoiceMode, Effort
+from llmstream.values.request import ChoiceMode, Effort, OutputMode
 from llmstream.values.response import State
 
 
@@ -356,6 +356,7 @@ class OutputSchemaDict(TypedDict):
     name: NotRequired[str]
     description: NotRequired[str]
     strict: NotRequired[bool]
+    mode: NotRequired[OutputMode]
 
 
 class OptionsDict(TypedDict):

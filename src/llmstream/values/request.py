@@ -14,6 +14,7 @@ from llmstream.values.messages import CacheTime, Message
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 ChoiceMode: TypeAlias = Literal["auto", "none", "required"]
+OutputMode: TypeAlias = Literal["native", "tool", "prompt"]
 
 
 @attrs.frozen
@@ -58,12 +59,17 @@ class ToolChoice:
 
 @attrs.frozen
 class OutputSchema:
-    """The form that the answer must have; without a `schema`, any JSON object."""
+    """The form that the answer must have; without a `schema`, any JSON object.
+
+    `mode` is how it is asked for: in the wire's own words, as a tool that must be called, or in the
+    prompt. None is the wire's own words, or what the model puts there because its wire has none.
+    """
 
     schema: JSONObject | None = None
     name: str = "output"
     description: str = attrs.field(default="", kw_only=True)
     strict: bool | None = attrs.field(default=None, kw_only=True)
+    mode: OutputMode | None = attrs.field(default=None, kw_only=True)
 
 
 def _strings(value: str | Iterable[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from llmstream.errors import LLMStreamError, ProviderError
 from llmstream.stage import Stage
 from llmstream.values.events import Event
-from llmstream.values.request import Request
+from llmstream.values.request import OutputMode, Request
 from llmstream.values.response import Response
 from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
 from llmstream.wire.http import HttpRequest, HttpResponse, ResponseHead
@@ -88,6 +88,16 @@ class Resumable(Protocol):
 
     def resume(self, response_id: str, /) -> HttpRequest:
         """Ask for an answer, from its first event, as a stream."""
+        ...
+
+
+@runtime_checkable
+class Unshaped(Protocol):
+    """A codec whose wire has no word for the schema of an answer; `output_mode` is how it is asked for."""
+
+    @property
+    def output_mode(self) -> OutputMode:
+        """The mode that the wire can say: "tool" or "prompt"."""
         ...
 
 

@@ -14,7 +14,7 @@ import attrs
 from llmstream.errors import ProviderError
 from llmstream.stage import Stage
 from llmstream.values.events import Event
-from llmstream.values.request import Request
+from llmstream.values.request import OutputMode, Request
 from llmstream.wire.codec import Ids
 from llmstream.wire.failures import http_failure
 from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
@@ -47,6 +47,11 @@ class CompletionsCodec:
     def call_ids(self) -> IdShape:
         """What ids of calls are taken as they are."""
         return ANY_ID
+
+    @property
+    def output_mode(self) -> OutputMode:
+        """A schema can be said in the text alone."""
+        return "prompt"
 
     @property
     def server(self) -> CompletionsServer:
