@@ -16,6 +16,9 @@ from llmstream.errors import (
     AuthError as AuthError,
 )
 from llmstream.errors import (
+    ChainLimitError as ChainLimitError,
+)
+from llmstream.errors import (
     ConfigError as ConfigError,
 )
 from llmstream.errors import (
@@ -222,7 +225,9 @@ from llmstream.values.secret import Secret as Secret
 from llmstream.values.usage import Usage as Usage
 
 if TYPE_CHECKING:
+    from llmstream.chain.limits import ChainLimits as ChainLimits
     from llmstream.client.timeouts import Timeouts as Timeouts
+    from llmstream.model.chain import ChainStream as ChainStream
     from llmstream.model.connected import ConnectedProvider as ConnectedProvider
     from llmstream.model.conversation import Conversation as Conversation
     from llmstream.model.model import Model as Model
@@ -235,23 +240,41 @@ if TYPE_CHECKING:
     from llmstream.model.stream import EventStream as EventStream
     from llmstream.plugins import hookimpl as hookimpl
     from llmstream.providers._provider import Provider as Provider
+    from llmstream.tools.function import FunctionTool as FunctionTool
+    from llmstream.tools.function import tool as tool
+    from llmstream.tools.limits import ToolLimits as ToolLimits
+    from llmstream.tools.signals import CancelToolCall as CancelToolCall
+    from llmstream.tools.signals import PauseChain as PauseChain
+    from llmstream.tools.signals import Progress as Progress
+    from llmstream.tools.signals import ToolCall as ToolCall
+    from llmstream.tools.toolbox import Toolbox as Toolbox
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "CancelToolCall": "tools.signals",
+    "ChainLimits": "chain.limits",
+    "ChainStream": "model.chain",
     "ConnectedProvider": "model.connected",
     "Conversation": "model.conversation",
     "EventStream": "model.stream",
+    "FunctionTool": "tools.function",
     "Loss": "model.portable",
     "Model": "model.model",
+    "PauseChain": "tools.signals",
+    "Progress": "tools.signals",
     "Provider": "providers._provider",
     "Response": "model.response",
     "Timeouts": "client.timeouts",
+    "ToolCall": "tools.signals",
+    "ToolLimits": "tools.limits",
+    "Toolbox": "tools.toolbox",
     "get_model": "model.registry",
     "get_provider": "model.registry",
     "hookimpl": "plugins",
     "portability_report": "model.portable",
     "ported": "model.portable",
+    "tool": "tools.function",
 }
 _ROOMS = {"sync", "testing", "wire"}
 
