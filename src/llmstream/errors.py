@@ -258,9 +258,15 @@ class ChainLimitError(LLMStreamError):
     """
 
     def __init__(
-        self, message: str, *, limit: str = "rounds", value: float = 0, history: tuple[Message, ...] = ()
+        self,
+        message: str,
+        *,
+        limit: str = "rounds",
+        value: float = 0,
+        history: tuple[Message, ...] = (),
+        phase: Phase | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, phase=phase)
         self.limit = limit
         self.value = value
         self.history = history

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-from llmstream.errors import ChainLimitError, ConfigError
-from llmstream.tools.limits import ToolLimits
+from llmstream.errors import ChainLimitError
+from llmstream.tools.limits import ToolLimits, positive
 from llmstream.values.messages import Message
-
-
-def _count(_: object, field: attrs.Attribute[float | None], value: float | None) -> None:
-    if value is not None and not value > 0:
-        raise ConfigError(f"expected a number above 0 as {field.name}=, got {value!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -29,10 +24,10 @@ class ChainLimits:
         tool: of each call of a tool.
     """
 
-    rounds: int | None = attrs.field(default=20, validator=_count)
-    calls: int | None = attrs.field(default=1000, validator=_count)
-    tokens: int | None = attrs.field(default=None, validator=_count)
-    seconds: float | None = attrs.field(default=None, validator=_count)
+    rounds: int | None = attrs.field(default=20, validator=positive)
+    calls: int | None = attrs.field(default=1000, validator=positive)
+    tokens: int | None = attrs.field(default=None, validator=positive)
+    seconds: float | None = attrs.field(default=None, validator=positive)
     tool: ToolLimits = attrs.field(factory=ToolLimits)
 
     def check(self, *, rounds: int, calls: int, tokens: int, history: tuple[Message, ...]) -> None:

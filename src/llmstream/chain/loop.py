@@ -182,9 +182,7 @@ class Chain:
     async def _checked(self) -> Sequence[Event]:
         """Begin to make the calls, if there may be more rounds."""
         used = self._usage.total if self._usage else 0
-        self._limits.check(
-            rounds=len(self.requests), calls=self._calls, tokens=used, history=self._history
-        )
+        self._limits.check(rounds=len(self.requests), calls=self._calls, tokens=used, history=self._history)
         self._step = self._work
         return await self._work()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from itertools import dropwhile
-from typing import TypeAlias, TypeVar, cast, get_args
+from typing import Any, TypeAlias, TypeVar, cast, get_args
 
 import attrs
 
@@ -28,9 +28,9 @@ SchemaLike: TypeAlias = OutputSchema | Mapping[str, JSON]
 _MODES = {mode: ToolChoice(mode) for mode in get_args(ChoiceMode)}
 
 
-def _kept(given: Iterable[T]) -> Iterable[T]:
+def _kept(given: Any) -> Any:  # Any: the same goes for each field's type
     """An iterator is read more than once, so it is read now."""
-    return tuple(given) if isinstance(given, Iterator) else given
+    return tuple(cast("Iterator[object]", given)) if isinstance(given, Iterator) else given
 
 
 def _toolset(tools: Iterable[ToolLike] | Toolset | None) -> Toolset | None:
@@ -66,7 +66,7 @@ class Ask:
         if not messages:
             raise ConfigError("expected a prompt, messages or attachments, got none")
         if after is not None and not open:
-            _check_answered(self.pending(after), self.tools)
+            _check_answered(self.pending(after))
         return Request(
             model,
             messages,
@@ -155,7 +155,7 @@ def _own(message: Message) -> Message:
     return attrs.evolve(message, parts=deepcopy(message.parts))
 
 
-def _check_answered(pending: Iterable[ToolCallPart], tools: Toolset | None) -> None:
+def _check_answered(pending: Iterable[ToolCallPart]) -> None:
     """Refuse to go on while a call of an answer has no result: every provider refuses that too."""
     names = ", ".join(f"{shown(call.name)} ({shown(call.id)})" for call in pending)
     if names:

@@ -119,7 +119,7 @@ class Response(pure.Response):
         calls = self.tool_calls()
         if calls and not known.runs:
             names = ", ".join(shown(call.name) for call in calls)
-            raise ConfigError(f"expected functions in tools= for the calls of the answer, got none for {names}")
+            raise ConfigError(f"expected functions in tools= for the calls of the answer, for {names}")
         bench = Bench(tools=known, before=before_call, after=after_call, limits=limits or ToolLimits())
         return await results_of(self, calls, bench)
 

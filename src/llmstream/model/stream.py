@@ -73,7 +73,7 @@ class EventStream(Generic[R]):
     ) -> None:
         self._source = source
         self._request = request
-        self._wrap = wrap
+        self._wrap: Callable[[Response], R] = wrap
         self._now = now
         self._fold: Fold | None = Fold() if keep else None
         self._lock = threading.RLock()
@@ -175,7 +175,11 @@ class EventStream(Generic[R]):
     def give_as(self, wrap: Callable[[R], R], /) -> None:
         """Have each Response go through a function; it is asked for before the call is read."""
         inner = self._wrap
-        self._wrap = lambda response: wrap(inner(response))
+
+        def both(response: Response) -> R:
+            return wrap(inner(response))
+
+        self._wrap = both
 
     def __aiter__(self) -> AsyncIterator[Event]:
         if self.state not in {"new", "open"}:

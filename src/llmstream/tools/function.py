@@ -13,7 +13,7 @@ from llmstream.errors import ConfigError
 from llmstream.jsontext import JSONObject
 from llmstream.schema.convert import arguments
 from llmstream.schema.describe import parameters
-from llmstream.schema.signature import annotations
+from llmstream.schema.signature import annotations_of
 from llmstream.tools.signals import ToolCall
 from llmstream.values.content import ToolCallPart
 from llmstream.values.request import Tool
@@ -86,11 +86,14 @@ class FunctionTool:
         return partial(self.function, *known.args, **known.kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function itself."""
         return self.function(*args, **kwargs)
 
 
 @overload
 def tool(function: Function, /) -> FunctionTool: ...
+
+
 @overload
 def tool(
     *, name: str | None = None, description: str | None = None, seconds: float | None = None
@@ -120,7 +123,10 @@ def _code(function: Function) -> Function:
     """The function or method that runs: what a partial or a callable object stands for."""
     while isinstance(function, partial):
         function = function.func
-    return function if inspect.isroutine(function) or inspect.isclass(function) else function.__call__
+    if inspect.isroutine(function) or inspect.isclass(function):
+        return function
+    called: Function = type(function).__call__
+    return called
 
 
 def _name(function: Function) -> str:
@@ -141,7 +147,7 @@ def _summary(function: Function) -> str:
 
 def _receiving(function: Function) -> tuple[str, ...]:
     try:
-        known = annotations(function)
+        known = annotations_of(function)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"expected a function that can be a tool, got {function!r}: {error}") from error
     return tuple(name for name, hint in known.items() if hint is ToolCall)

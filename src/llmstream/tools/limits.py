@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from llmstream.errors import ConfigError
 
 
-def _positive(_: object, field: attrs.Attribute[float | None], value: float | None) -> None:
+def positive(_: object, field: Any, value: float | None) -> None:
+    """The validator of a limit: a number above 0, or None. Any: the attribute's type is its own.
+
+    Raises:
+        ConfigError: when it is neither.
+    """
     if value is not None and not value > 0:
         raise ConfigError(f"expected a number above 0 as {field.name}=, got {value!r}")
 
@@ -23,7 +30,7 @@ class ToolLimits:
         attachments: bytes of a result's attachments.
     """
 
-    parallel: int = attrs.field(default=16, validator=_positive)
-    seconds: float | None = attrs.field(default=600.0, validator=_positive)
-    text: int = attrs.field(default=1 << 20, validator=_positive)
-    attachments: int = attrs.field(default=32 << 20, validator=_positive)
+    parallel: int = attrs.field(default=16, validator=positive)
+    seconds: float | None = attrs.field(default=600.0, validator=positive)
+    text: int = attrs.field(default=1 << 20, validator=positive)
+    attachments: int = attrs.field(default=32 << 20, validator=positive)

@@ -108,7 +108,7 @@ def _measured(value: object, most: int) -> None:
     while level:
         depth += 1
         if depth > _MOST_DEPTH:
-            raise ToolError(f"expected a result of at most {_MOST_DEPTH} levels, got a deeper one or a circle")
+            raise ToolError(f"expected a result of at most {_MOST_DEPTH} levels, got more, or a circle")
         below: list[object] = []
         for item in level:
             size += len(item) if isinstance(item, str | bytes | bytearray) else 1
@@ -120,8 +120,8 @@ def _measured(value: object, most: int) -> None:
 
 
 def _inside(item: object) -> list[object] | tuple[object, ...]:
-    if isinstance(item, bytes | bytearray | memoryview):
-        raise ToolError(f"expected text, JSON or attachments as a result, got {type(item).__name__}")
+    if isinstance(item, bytes | bytearray):
+        raise ToolError("expected text, JSON or attachments as a result, got bytes")
     if isinstance(item, Mapping):
         return _pairs(cast("Mapping[object, object]", item))
     if isinstance(item, list | tuple):

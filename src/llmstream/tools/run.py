@@ -10,7 +10,7 @@ import inspect
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import anyio
 import anyio.lowlevel
@@ -214,12 +214,13 @@ class Crew:
     async def _result(self, job: _Job) -> ToolResultPart:
         call, tool = job.call, job.tool
         if tool is None:
-            known = any(getattr(offered, "name", None) == call.name for offered in self._bench.tools.offered())
-            lacks = "has no implementation" if known else "does not exist"
+            names = {getattr(known, "name", None) for known in self._bench.tools.offered()}
+            lacks = "has no implementation" if call.name in names else "does not exist"
             return failure(call, f'tool "{shown(call.name)}" {lacks}')
         given = _given(call)
         if given is None:
-            return failure(call, f"Error: {call.error or 'the arguments are not complete'}; the tool did not run")
+            why = call.error or "expected a JSON object as arguments"
+            return failure(call, f"Error: {why}; the tool did not run")
         try:
             function = tool.bound(call, given)
         except MisfitError as error:
@@ -287,7 +288,8 @@ async def _called(hook: Callable[..., Any] | None, *args: object) -> None:
 
 
 def _given(call: ToolCallPart) -> JSONObject | None:
-    return {"input": call.raw} if call.custom else cast("JSONObject | None", call.arguments)
+    """The arguments; a call of free text has it as `input`, as everywhere."""
+    return {"input": call.raw} if call.custom else call.arguments
 
 
 def _cancelled(call: ToolCallPart, error: CancelToolCall) -> ToolResultPart:

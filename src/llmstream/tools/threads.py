@@ -39,7 +39,7 @@ async def in_thread(function: Callable[[], Any], /) -> Any:
         ToolError: when too many threads were left behind already.
     """
     if abandoned() >= MOST_ABANDONED:
-        raise ToolError(f"expected fewer than {MOST_ABANDONED} tools that hang, got one more sync tool to run")
+        raise ToolError(f"expected fewer than {MOST_ABANDONED} sync tools that hang, got one more to run")
     outcome = _Outcome()
     try:
         # Its own limiter: whoever runs tools bounds them, and a thread that hangs must not hold a place.
