@@ -83,6 +83,7 @@ class Crew:
         self._reports: deque[Report] = deque(maxlen=_MOST_REPORTS)
         self._news = anyio.Event()
         self._failure: BaseException | None = None
+        self._failed_at: int | None = None
         self._pauses: dict[int, PauseChain] = {}
 
     @property
@@ -186,14 +187,16 @@ class Crew:
         except PauseChain as pause:
             self._pauses[job.position] = pause
         except BaseException as error:  # noqa: BLE001 - raised by `raise_failure`
-            self._failure = self._failure or error
+            if self._failure is None:
+                self._failure, self._failed_at = error, job.position
             if not isinstance(error, Exception):
                 self._cancel()
 
     def _is_off(self, job: _Job) -> bool:
-        """Whether a call is not begun any more: after a failure, and where it blocks after a pause."""
+        """Whether a call is not begun any more: behind a failure, and where it blocks behind a pause."""
+        failed = self._failed_at is not None and self._failed_at < job.position
         paused = bool(self._pauses) and min(self._pauses) < job.position
-        return self._failure is not None or (paused and (job.tool is None or job.tool.is_sync))
+        return failed or (paused and (job.tool is None or job.tool.is_sync))
 
     async def _make(self, job: _Job) -> None:
         try:
