@@ -142,10 +142,8 @@ class Conversation:
             options=self._options if options is None else options,
         )
         last = self._responses[-1] if self._responses else None
-        takes_up = prompt is None and not tuple(attachments)
-        request = ask.request(self._model.id, after=last, open=takes_up)
-        stream = self._model.chain(
-            request,
+        chained = partial(
+            self._model.chain,
             tools=self._tools.items,
             timeouts=timeouts,
             retries=retries,
@@ -155,7 +153,9 @@ class Conversation:
             limits=limits,
             eager=eager,
         )
-        return self._turn(stream)
+        if last is None or (prompt is None and not tuple(attachments)):
+            return self._turn(chained(ask.request(self._model.id, after=last, open=True)))
+        return self._turn(going_on(ask, last, self._model.id, chained))
 
     def fork(self) -> Conversation:
         """Another conversation that begins with the same turns."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from llmstream.model.response import Response
     from llmstream.model.stream import EventStream
 
+S = TypeVar("S", bound="EventStream[Response]")
 _CUT = "Error: the answer was cut; the tool did not run"
 
 
-def holding(stream: EventStream[Response], tools: Toolset | None, /) -> EventStream[Response]:
+def holding(stream: S, tools: Toolset | None, /) -> S:
     """The stream, whose Responses hold the tools that run here."""
     if tools is None or not tools.runs:
         return stream
@@ -51,8 +52,8 @@ async def results_of(
 
 
 def going_on(
-    ask: Ask, answer: Response, model: str, /, prompt: Callable[[Request], EventStream[Response]]
-) -> EventStream[Response]:
+    ask: Ask, answer: Response, model: str, /, prompt: Callable[[Request], S]
+) -> S:
     """The call that goes on from an answer; it makes the answer's calls first, if it has the tools.
 
     Raises:
