@@ -174,7 +174,9 @@ async def _outcome_of(function: Callable[[], Awaitable[T]]) -> Callable[[], T]:
     """What a function gives or raises, to be given or raised again in another thread."""
     try:
         value = await function()
-    except Exception as error:  # noqa: BLE001 - raised again by whoever asks
+    except anyio.get_cancelled_exc_class():
+        raise
+    except BaseException as error:  # noqa: BLE001 - raised again by whoever asks; a tool may call sys.exit
         failure = error
     else:
         return lambda: value
@@ -243,11 +245,11 @@ async def _pump(stream: _stream.EventStream[_response.Response], channel: _Chann
         async with stream:
             while batch := await stream.take():
                 await channel.put(batch)
-    except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
-        channel.end(error)
-    except BaseException:
+    except anyio.get_cancelled_exc_class():
         channel.end(None)
         raise
+    except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+        channel.end(error)
     else:
         channel.end(None)
 
