@@ -218,7 +218,9 @@ async def test_b54_a_pause_waits_for_async_siblings_and_begins_no_sync_ones() ->
         ended.clear()
         told.clear()
         with pytest.raises(PauseChain, match="who") as caught:
-            await model.chain("x", tools=[slow, ask, blocking][: None if hook else 3], before_call=hook, after_call=after)
+            await model.chain(
+                "x", tools=[slow, ask, blocking][: None if hook else 3], before_call=hook, after_call=after
+            )
         pause = caught.value
         assert pause.call is not None
         assert pause.call.id == "c1"
@@ -252,11 +254,16 @@ A = ToolCallPart("a", "upper", arguments={"text": "a"})
 B = ToolCallPart("b", "upper", arguments={"text": "b"})
 
 
-async def resumed(messages: list, *, prompt: str | None = None, tools: tuple = (upper,)) -> tuple[list, ScriptedModel]:
+async def resumed(
+    messages: list, *, prompt: str | None = None, tools: tuple = (upper,)
+) -> tuple[list, ScriptedModel]:
     ran: list = []
     model = ScriptedModel([OK])
     await model.chain(
-        prompt, messages=messages, tools=tools, after_call=lambda tool, call, result: ran.append(call.arguments["text"])
+        prompt,
+        messages=messages,
+        tools=tools,
+        after_call=lambda tool, call, result: ran.append(call.arguments["text"]),
     )
     return ran, model
 

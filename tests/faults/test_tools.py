@@ -107,7 +107,9 @@ def test_row_53_cut_by_length_wins_over_looks_complete(run: Run) -> None:
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-@pytest.mark.parametrize("kind", [ValueError, StopIteration, StopAsyncIteration, TimeoutError, RecursionError])
+@pytest.mark.parametrize(
+    "kind", [ValueError, StopIteration, StopAsyncIteration, TimeoutError, RecursionError]
+)
 def test_row_54_an_exception_is_an_error_result(run: Run, kind, is_async) -> None:
     async def later() -> None:
         # StopIteration cannot leave a coroutine.
@@ -120,7 +122,11 @@ def test_row_54_an_exception_is_an_error_result(run: Run, kind, is_async) -> Non
     model = ScriptedModel([asks((fails.__name__, {})), OK])
     assert run(model, [fails]).text() == "ok"
     # Python itself makes a StopIteration that leaves a coroutine another exception.
-    said = "Error: coroutine raised StopIteration" if (kind, is_async) == (StopIteration, False) else "Error: broke"
+    said = (
+        "Error: coroutine raised StopIteration"
+        if (kind, is_async) == (StopIteration, False)
+        else "Error: broke"
+    )
     assert results(model)[0].output == said
 
 
@@ -182,7 +188,7 @@ def test_row_54_an_interrupt_reaches_who_called_without_await(is_async) -> None:
     assert sync.Model(ScriptedModel([OK])).prompt("x").text() == "ok"
 
 
-def test_row_55_an_async_tool_that_hangs_times_out(run: Run, own) -> None:
+def test_row_55_an_async_tool_that_hangs_times_out(run: Run) -> None:
     ended = []
 
     async def hang() -> None:
@@ -278,7 +284,11 @@ def test_row_57_only_an_exact_name_is_a_tool(run: Run, name) -> None:
 
 def test_row_57_ids_that_repeat_are_made_unique(run: Run) -> None:
     note = Note()
-    events = [event for n in range(3) for event in (ToolCallStart(n, id="same", name="note"), ToolCallEnd(n, {"n": n}))]
+    events = [
+        event
+        for n in range(3)
+        for event in (ToolCallStart(n, id="same", name="note"), ToolCallEnd(n, {"n": n}))
+    ]
     model = ScriptedModel([[*events, Done(finish_reason="tool_calls")], OK])
     run(model, [note.note])
     assert [result.output for result in results(model)] == ["0", "1", "2"]

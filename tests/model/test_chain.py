@@ -75,7 +75,9 @@ async def double(n: int) -> int:
 
 
 def script() -> ScriptedModel:
-    return ScriptedModel([asks(TextDelta(0, "hm"), *call(1, "double", n=1), *call(2, "double", n=2)), says("6")])
+    return ScriptedModel(
+        [asks(TextDelta(0, "hm"), *call(1, "double", n=1), *call(2, "double", n=2)), says("6")]
+    )
 
 
 async def test_a_chain_is_a_stream_with_one_done() -> None:
@@ -193,7 +195,9 @@ async def test_eager_results_keep_call_order() -> None:
         Pause(3),
         ToolCallEnd(0, {"n": 1}),
     ]
-    async with ScriptedModel([asks(*mixed), says("ok")]).chain("x", tools=[wait, double], eager=True) as chain:
+    async with ScriptedModel([asks(*mixed), says("ok")]).chain(
+        "x", tools=[wait, double], eager=True
+    ) as chain:
         events = [event async for event in chain]
     assert [event.tool_call_id for event in events if isinstance(event, ToolResultOut)] == ["a", "b"]
 
@@ -437,7 +441,9 @@ async def test_results_of_a_resume_go_with_those_that_are_there() -> None:
     assert [part.tool_call_id for part in chain_of.requests[0].messages[-1].parts] == ["double0", "double1"]
 
 
-CALLS = st.lists(st.tuples(st.sampled_from(["double", "slow", "fails", "nope"]), st.integers(0, 3)), max_size=4)
+CALLS = st.lists(
+    st.tuples(st.sampled_from(["double", "slow", "fails", "nope"]), st.integers(0, 3)), max_size=4
+)
 
 
 def half(n: int) -> float:
@@ -503,6 +509,8 @@ def test_arguments_in_deltas_are_the_calls_text() -> None:
     ]
     for eager in (True, False):
         model = sync.Model(ScriptedModel([asks(*deltas), says("ok")]))
-        model.chain("x", tools=[double], eager=eager, before_call=lambda tool, call: seen.append(call)).response()
+        model.chain(
+            "x", tools=[double], eager=eager, before_call=lambda tool, call: seen.append(call)
+        ).response()
     assert seen[0] == seen[1]
     assert seen[0].raw == '{"n":1}'

@@ -121,7 +121,10 @@ async def test_hooks_go_with_it() -> None:
 
 @pytest.mark.parametrize("script", [asks("length"), [*asks()[:-1], ToolCallStart(1, id="d", name="note")]])
 async def test_an_answer_that_was_cut_runs_nothing(script) -> None:
-    notes, model = Notes(), ScriptedModel([[*script, Pause()] if script[-1] != asks("length")[-1] else script])
+    notes, model = (
+        Notes(),
+        ScriptedModel([[*script, Pause()] if script[-1] != asks("length")[-1] else script]),
+    )
     async with model.prompt("x", tools=[notes.note]) as stream:
         for _ in script:
             await anext(stream)
@@ -137,7 +140,11 @@ async def test_files_of_a_result_reach_the_next_turn() -> None:
     def photo() -> list:
         return ["here", Attachment("image/png", data=b"png")]
 
-    calls = [ToolCallStart(0, id="c", name="photo"), ToolCallArgsDelta(0, ""), Done(finish_reason="tool_calls")]
+    calls = [
+        ToolCallStart(0, id="c", name="photo"),
+        ToolCallArgsDelta(0, ""),
+        Done(finish_reason="tool_calls"),
+    ]
     model = ScriptedModel([calls, OK])
     await (await model.prompt("x", tools=[photo])).reply()
     result = model.requests[1].messages[-1].parts[0]

@@ -51,9 +51,7 @@ async def results_of(
     return await make_calls(calls, bench)
 
 
-def going_on(
-    ask: Ask, answer: Response, model: str, /, prompt: Callable[[Request], S]
-) -> S:
+def going_on(ask: Ask, answer: Response, model: str, /, prompt: Callable[[Request], S]) -> S:
     """The call that goes on from an answer; it makes the answer's calls first, if it has the tools.
 
     Raises:
