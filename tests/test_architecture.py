@@ -238,7 +238,7 @@ def test_task_groups_and_cancel_scopes_stay_in_their_rooms():
     # The loopback server runs its connections as tasks; a scripted read has a limit, as a real one has; the
     # callers of a simulation run side by side, and are cancelled.
     testing = ("testing/loopback", "testing/fakes", "testing/sim")
-    assert outside(opened, "stream", "transport", "client", "model", "sync", *testing) == []
+    assert outside(opened, "stream", "transport", "client", "tools", "chain", "model", "sync", *testing) == []
 
 
 def opens_scope(node: ast.AST) -> bool:
@@ -387,7 +387,8 @@ def test_each_public_name_is_listed_once_and_resolves():
 
 
 PROMISED = """
-    get_model Model EventStream Conversation Response Timeouts Secret
+    get_model Model EventStream ChainStream Conversation Response Timeouts Secret
+    tool ToolCall Toolbox FunctionTool Progress CancelToolCall PauseChain ChainLimits ToolLimits
     reduce step Draft
     user assistant system tool_message Message
     Request Options Tool ServerSideTool ToolChoice OutputSchema Usage

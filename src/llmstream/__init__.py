@@ -19,6 +19,9 @@ from llmstream.errors import (
     BodyTooLargeError as BodyTooLargeError,
 )
 from llmstream.errors import (
+    ChainLimitError as ChainLimitError,
+)
+from llmstream.errors import (
     ConfigError as ConfigError,
 )
 from llmstream.errors import (
@@ -225,6 +228,7 @@ from llmstream.values.secret import Secret as Secret
 from llmstream.values.usage import Usage as Usage
 
 if TYPE_CHECKING:
+    from llmstream.chain.limits import ChainLimits as ChainLimits
     from llmstream.client.attach import open_attachments as open_attachments
     from llmstream.client.budget import Budget as Budget
     from llmstream.client.budget import budget as budget
@@ -234,6 +238,7 @@ if TYPE_CHECKING:
     from llmstream.client.retries import Attempt as Attempt
     from llmstream.client.retries import Retries as Retries
     from llmstream.client.timeouts import Timeouts as Timeouts
+    from llmstream.model.chain import ChainStream as ChainStream
     from llmstream.model.connected import ConnectedProvider as ConnectedProvider
     from llmstream.model.conversation import Conversation as Conversation
     from llmstream.model.fallback import fallback as fallback
@@ -254,27 +259,44 @@ if TYPE_CHECKING:
     from llmstream.output import PartialObject as PartialObject
     from llmstream.plugins import hookimpl as hookimpl
     from llmstream.providers._provider import Provider as Provider
+    from llmstream.tools.function import FunctionTool as FunctionTool
+    from llmstream.tools.function import tool as tool
+    from llmstream.tools.limits import ToolLimits as ToolLimits
+    from llmstream.tools.signals import CancelToolCall as CancelToolCall
+    from llmstream.tools.signals import PauseChain as PauseChain
+    from llmstream.tools.signals import Progress as Progress
+    from llmstream.tools.signals import ToolCall as ToolCall
+    from llmstream.tools.toolbox import Toolbox as Toolbox
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "Attempt": "client.retries",
     "Budget": "client.budget",
+    "CancelToolCall": "tools.signals",
+    "ChainLimits": "chain.limits",
+    "ChainStream": "model.chain",
     "ConnectedProvider": "model.connected",
     "Conversation": "model.conversation",
     "EventStream": "model.stream",
-    "Limits": "client.limits",
     "FieldDone": "output",
+    "FunctionTool": "tools.function",
     "ItemDone": "output",
+    "Limits": "client.limits",
     "Loss": "model.portable",
     "Model": "model.model",
     "Output": "output",
     "PartialObject": "output",
+    "PauseChain": "tools.signals",
+    "Progress": "tools.signals",
     "Provider": "providers._provider",
     "RateLimiter": "client.limiter",
     "Response": "model.response",
     "Retries": "client.retries",
     "Timeouts": "client.timeouts",
+    "ToolCall": "tools.signals",
+    "ToolLimits": "tools.limits",
+    "Toolbox": "tools.toolbox",
     "budget": "client.budget",
     "fallback": "model.fallback",
     "fetch_attachment": "client.download",
@@ -287,6 +309,7 @@ _LAZY = {
     "ported": "model.portable",
     "record": "model.recording",
     "replay": "model.replaying",
+    "tool": "tools.function",
 }
 _ROOMS = {"sync", "testing", "wire"}
 

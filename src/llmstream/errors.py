@@ -27,6 +27,7 @@ LLMStreamError
 │   ├── ContentBlockedError
 │   └── ServerError
 ├── ToolError                   a tool of the caller's failed
+├── ChainLimitError             a chain of calls reached a limit; has `.limit .value .history`
 └── OutputError                 the answer does not fit the schema that was asked for
 """
 
@@ -37,6 +38,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 if TYPE_CHECKING:
     from llmstream.schema.problems import Problem
     from llmstream.values.events import Done
+    from llmstream.values.messages import Message
     from llmstream.values.response import Response
     from llmstream.wire.limits import RateLimits
 
@@ -254,6 +256,30 @@ class ServerError(ProviderError):
 
 class ToolError(LLMStreamError):
     """A tool of the caller's failed."""
+
+
+class ChainLimitError(LLMStreamError):
+    """A chain reached a limit before the model was done.
+
+    Attributes:
+        limit: which one: a field's name of `ChainLimits`.
+        value: its value.
+        history: the messages so far; a chain that is given them goes on where this one stopped.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: str = "rounds",
+        value: float = 0,
+        history: tuple[Message, ...] = (),
+        phase: Phase | None = None,
+    ) -> None:
+        super().__init__(message, phase=phase)
+        self.limit = limit
+        self.value = value
+        self.history = history
 
 
 class OutputError(LLMStreamError):

@@ -32,6 +32,9 @@ from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError
 from llmstream.jsontext import JSON, JSONObject
 from llmstream.model import (
+    chain as _chain,
+)
+from llmstream.model import (
     connected as _connected,
 )
 from llmstream.model import (
@@ -54,15 +57,18 @@ from llmstream.model.credential import Key
 from llmstream.output import PartialEvent, SchemaLike
 from llmstream.output import T as Parsed
 from llmstream.serial import ResponseDict
+from llmstream.tools.limits import ToolLimits
+from llmstream.tools.run import AfterCall, BeforeCall
+from llmstream.tools.toolset import ToolLike
 from llmstream.transport.base import AsyncClientLike
 from llmstream.unfold import unfold
 from llmstream.values import response as pure
-from llmstream.values.content import Attachment
+from llmstream.values.content import Attachment, ToolResultPart
 from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Event, TextDelta
 from llmstream.values.listed import ModelInfo
 from llmstream.values.messages import Message
-from llmstream.values.request import AnyTool, OutputMode, Request
+from llmstream.values.request import OutputMode, Request
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -175,7 +181,9 @@ async def _outcome_of(function: Callable[[], Awaitable[T]]) -> Callable[[], T]:
     """What a function gives or raises, to be given or raised again in another thread."""
     try:
         value = await function()
-    except Exception as error:  # noqa: BLE001 - raised again by whoever asks
+    except anyio.get_cancelled_exc_class():
+        raise
+    except BaseException as error:  # noqa: BLE001 - raised again by whoever asks; a tool may call sys.exit
         failure = error
     else:
         return lambda: value
@@ -244,11 +252,11 @@ async def _pump(stream: _stream.EventStream[_response.Response], channel: _Chann
         async with stream:
             while batch := await stream.take():
                 await channel.put(batch)
-    except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
-        channel.end(error)
-    except BaseException:
+    except anyio.get_cancelled_exc_class():
         channel.end(None)
         raise
+    except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+        channel.end(error)
     else:
         channel.end(None)
 
@@ -393,6 +401,31 @@ class EventStream(Generic[Parsed]):
         return bool(self._ready)
 
 
+class ChainStream(EventStream[Parsed]):
+    """The events of a chain, without await; see `llmstream.ChainStream`."""
+
+    def __init__(self, stream: _chain.ChainStream[Parsed]) -> None:
+        super().__init__(stream)
+        self._chain = stream
+
+    @property
+    def responses(self) -> tuple[Response[Parsed], ...]:
+        """The Responses of the rounds that ended, in order."""
+        return tuple(map(Response.of, self._chain.responses))
+
+
+def _chaining(
+    asked: Callable[Concatenate[Any, P], _chain.ChainStream[Parsed]], /
+) -> Callable[Concatenate[Any, P], ChainStream[Parsed]]:
+    """As `_streaming`, for chains."""
+
+    @wraps(asked)
+    def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> ChainStream[Parsed]:
+        return ChainStream(asked(self.behind, *args, **kwargs))
+
+    return method
+
+
 def _streaming(
     asked: Callable[Concatenate[Any, P], _stream.EventStream[_response.Response[Parsed]]], /
 ) -> Callable[Concatenate[Any, P], EventStream[Parsed]]:
@@ -446,6 +479,28 @@ class Response(_Behind, Generic[Parsed]):
         """
         return self.behind.parsed() if schema is None else self.behind.parsed(schema)
 
+    def execute_tool_calls(
+        self,
+        tools: Iterable[ToolLike] | None = None,
+        *,
+        before_call: BeforeCall | None = None,
+        after_call: AfterCall | None = None,
+        limits: ToolLimits | None = None,
+    ) -> tuple[ToolResultPart, ...]:
+        """Make the calls of this answer; see `llmstream.Response.execute_tool_calls`.
+
+        Raises:
+            ConfigError: as that.
+        """
+        execute = partial(
+            self.behind.execute_tool_calls,
+            tools,
+            before_call=before_call,
+            after_call=after_call,
+            limits=limits,
+        )
+        return _Task(execute).result()
+
     def to_dict(self) -> ResponseDict:
         """The response as a JSON-safe dict; see `llmstream.Response.to_dict`."""
         return self.behind.to_dict()
@@ -463,6 +518,7 @@ class Conversation:
         self.behind = conversation
 
     prompt = _streaming(_conversation.Conversation.prompt)
+    chain = _chaining(_conversation.Conversation.chain)
 
     @property
     def responses(self) -> tuple[Response, ...]:
@@ -484,6 +540,7 @@ class Model:
         self.behind = model
 
     prompt = _streaming(_model.Model.prompt)
+    chain = _chaining(_model.Model.chain)
 
     @property
     def id(self) -> str:
@@ -499,7 +556,7 @@ class Model:
         self,
         *,
         system: str | Message | None = None,
-        tools: Iterable[AnyTool] = (),
+        tools: Iterable[ToolLike] = (),
         options: OptionsLike | None = None,
     ) -> Conversation:
         """Begin a conversation: each prompt goes on from the answer before it."""

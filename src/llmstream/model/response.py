@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast, overload
 
 import attrs
@@ -12,12 +13,17 @@ from llmstream import serial
 from llmstream.errors import ConfigError
 from llmstream.jsontext import JSON
 from llmstream.model.ask import Ask, ChoiceLike, OptionsLike
+from llmstream.model.held import going_on, results_of
 from llmstream.output import Output, SchemaLike, T, U
 from llmstream.serial import ResponseDict
+from llmstream.tools.limits import ToolLimits
+from llmstream.tools.result import shown
+from llmstream.tools.run import AfterCall, BeforeCall, Bench
+from llmstream.tools.toolset import ToolLike, Toolset
 from llmstream.values import response as pure
 from llmstream.values.content import Attachment, ToolResultPart
 from llmstream.values.messages import Message
-from llmstream.values.request import AnyTool, OutputMode, Request
+from llmstream.values.request import OutputMode, Request
 
 if TYPE_CHECKING:
     from llmstream.client.budget import Budget
@@ -32,13 +38,15 @@ class Response(pure.Response, Generic[T]):
     """An answer that can be replied to.
 
     `behind` is the model that was asked; a response that came out of `from_dict` has none, and finds
-    it by `source` when it is replied to. `output` is what the answer was to be, which is not stored.
+    it by `source` when it is replied to. `output` is what the answer was to be, and `held` are the tools with
+    functions that the call was given; neither is in a dict, so that nothing runs by itself after `from_dict`.
     """
 
     # Wired by the package: a stored response needs the registry, which needs models, which make responses.
     find: ClassVar[Callable[[str], Model]]
     behind: Model | None = attrs.field(default=None, repr=False)
     output: Output[T] | None = attrs.field(default=None, repr=False)
+    held: Toolset | None = attrs.field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -86,7 +94,7 @@ class Response(pure.Response, Generic[T]):
         system: str | Message | None = None,
         attachments: Iterable[Attachment] = (),
         tool_results: Iterable[ToolResultPart] = (),
-        tools: Iterable[AnyTool] | None = None,
+        tools: Iterable[ToolLike] | None = None,
         tool_choice: ChoiceLike | None = None,
         schema: SchemaLike[U] | None = None,
         options: OptionsLike | None = None,
@@ -100,7 +108,8 @@ class Response(pure.Response, Generic[T]):
         Args:
             messages: put after the answer, before the tool results and the prompt.
             system: instead of the system messages that the history begins with.
-            tool_results: of the calls that this answer made.
+            tool_results: of the calls that this answer made; without any, those calls are made first,
+                with functions among `tools`, or those that the call of this answer was given.
 
         Raises:
             ConfigError: when calls of this answer have no result, or the response has no request or model.
@@ -112,16 +121,41 @@ class Response(pure.Response, Generic[T]):
             system=system,
             attachments=attachments,
             tool_results=tool_results,
-            tools=tools,
+            tools=self.held if tools is None else tools,
             tool_choice=tool_choice,
             schema=schema,
             options=options,
         )
-        following = ask.inheriting(request).request(request.model, after=self)
-        stream = model.prompt(following, timeouts=timeouts, retries=retries, budget=budget, keep=keep)
+        prompted = partial(model.prompt, timeouts=timeouts, retries=retries, budget=budget, keep=keep)
+        stream = going_on(ask.inheriting(request), self, request.model, prompted)
         # Without a schema the answer is to be what this one was to be, which no checker is told.
         expected = cast("Output[U] | None", self.output) if schema is None else Output.of(schema)
         return stream.expecting(expected)
+
+    async def execute_tool_calls(
+        self,
+        tools: Iterable[ToolLike] | None = None,
+        *,
+        before_call: BeforeCall | None = None,
+        after_call: AfterCall | None = None,
+        limits: ToolLimits | None = None,
+    ) -> tuple[ToolResultPart, ...]:
+        """Make the calls of this answer, side by side, and give one result for each, in call order.
+
+        Args:
+            tools: instead of those that the call of this answer was given.
+
+        Raises:
+            ConfigError: when there are calls, and nothing that runs them.
+            PauseChain: when a hook or a tool raised it.
+        """
+        known = Toolset.of(tools) if tools is not None else self.held or Toolset()
+        calls = self.tool_calls()
+        if calls and not known.runs:
+            names = ", ".join(shown(call.name) for call in calls)
+            raise ConfigError(f"expected functions in tools= for the calls of the answer, for {names}")
+        bench = Bench(tools=known, before=before_call, after=after_call, limits=limits or ToolLimits())
+        return await results_of(self, calls, bench)
 
     def to_dict(self) -> ResponseDict:
         """The response as a JSON-safe dict, with the whole history that led to it and no secret."""
@@ -148,7 +182,8 @@ class Response(pure.Response, Generic[T]):
         return self
 
     def __deepcopy__(self, memo: dict[int, object]) -> Response:
-        return type(self).of(deepcopy(self.bare(), memo), self.behind, self.output)
+        copied = type(self).of(deepcopy(self.bare(), memo), self.behind, self.output)
+        return attrs.evolve(copied, held=self.held)
 
     def _asked(self) -> tuple[Model, Request]:
         """The model to go on with, and what was asked, in that model's name."""
