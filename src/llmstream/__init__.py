@@ -70,6 +70,9 @@ from llmstream.errors import (
     ServerError as ServerError,
 )
 from llmstream.errors import (
+    SlowConsumerError as SlowConsumerError,
+)
+from llmstream.errors import (
     TimeoutExceeded as TimeoutExceeded,
 )
 from llmstream.errors import (
@@ -253,7 +256,7 @@ _LAZY = {
     "portability_report": "model.portable",
     "ported": "model.portable",
 }
-_ROOMS = {"sync", "testing", "wire"}
+_ROOMS = {"stream", "sync", "testing", "wire"}
 
 
 def __getattr__(name: str) -> object:

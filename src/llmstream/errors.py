@@ -26,6 +26,7 @@ LLMStreamError
 │   ├── ContentBlockedError
 │   └── ServerError
 ├── ToolError                   a tool of the caller's failed
+├── SlowConsumerError           a consumer of a shared stream did not keep up
 └── OutputError                 the answer does not fit the schema that was asked for
 """
 
@@ -244,6 +245,10 @@ class ServerError(ProviderError):
 
 class ToolError(LLMStreamError):
     """A tool of the caller's failed."""
+
+
+class SlowConsumerError(LLMStreamError):
+    """A consumer of a shared stream did not keep up, and was to be disconnected then."""
 
 
 class OutputError(LLMStreamError):
