@@ -115,6 +115,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "chain",
         "model",
         "sync",
+        "portal",
         "testing",
         "cli",
     ),
@@ -236,7 +237,7 @@ def test_task_groups_and_cancel_scopes_stay_in_their_rooms():
     opened = named(*(f"anyio.{scope}" for scope in SCOPES))
     # The loopback server runs its connections as tasks; a scripted read has a limit, as a real one has.
     testing = ("testing/loopback", "testing/fakes")
-    assert outside(opened, "stream", "transport", "client", "model", "sync", *testing) == []
+    assert outside(opened, "stream", "transport", "client", "model", "sync", "portal", *testing) == []
 
 
 def opens_scope(node: ast.AST) -> bool:

@@ -226,6 +226,10 @@ from llmstream.values.usage import Usage as Usage
 
 if TYPE_CHECKING:
     from llmstream.client.timeouts import Timeouts as Timeouts
+    from llmstream.model.bulk import Outcome as Outcome
+    from llmstream.model.bulk import Progress as Progress
+    from llmstream.model.bulk import PromptMap as PromptMap
+    from llmstream.model.bulk import map_prompts as map_prompts
     from llmstream.model.connected import ConnectedProvider as ConnectedProvider
     from llmstream.model.conversation import Conversation as Conversation
     from llmstream.model.model import Model as Model
@@ -247,12 +251,16 @@ _LAZY = {
     "EventStream": "model.stream",
     "Loss": "model.portable",
     "Model": "model.model",
+    "Outcome": "model.bulk",
+    "Progress": "model.bulk",
+    "PromptMap": "model.bulk",
     "Provider": "providers._provider",
     "Response": "model.response",
     "Timeouts": "client.timeouts",
     "get_model": "model.registry",
     "get_provider": "model.registry",
     "hookimpl": "plugins",
+    "map_prompts": "model.bulk",
     "portability_report": "model.portable",
     "ported": "model.portable",
 }

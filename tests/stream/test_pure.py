@@ -1,5 +1,6 @@
 """Joining, mapping, filtering and cutting events, against the reducer."""
 
+import itertools
 import os
 import re
 import time
@@ -141,7 +142,7 @@ def test_without_a_match_all_is_given():
 @given(st.text("abc", max_size=40), st.lists(st.integers(0, 40), max_size=6))
 def test_a_match_is_found_across_any_cuts(text, offsets):
     edges = sorted({0, len(text), *(offset for offset in offsets if offset < len(text))})
-    deltas = [TextDelta(0, text[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    deltas = [TextDelta(0, text[a:b]) for a, b in itertools.pairwise(edges)]
     said = "".join(event.text for event in run(Until("abc"), deltas))
     assert said == (text[: text.index("abc") + 3] if "abc" in text else text)
 

@@ -167,10 +167,10 @@ def test_no_tee_changes_a_fold(answer, pauses, consumers):
     async def run():
         waits = iter(pauses)
         steps = [step for event in answer for step in (Pause(next(waits, 0)), event)]
-        async with stream.tee(ScriptedModel([steps]).prompt("x")) as hub:
-            async with anyio.create_task_group() as group:
-                for consumer in [("block", 1, 0), *consumers]:
-                    group.start_soon(consume, hub, *consumer)
+        hub = stream.tee(ScriptedModel([steps]).prompt("x"))
+        async with hub, anyio.create_task_group() as group:
+            for consumer in [("block", 1, 0), *consumers]:
+                group.start_soon(consume, hub, *consumer)
 
     for name, options in map(clock.virtual, ("asyncio", "trio")):
         anyio.run(run, backend=name, backend_options=options)
