@@ -94,9 +94,11 @@ async def test_a_delta_is_not_held_longer_than_the_interval_in_silence(script):
 @pytest.mark.parametrize("slow", [lambda s: stream.throttle(s, 1), lambda s: stream.smooth(s, 1000)])
 async def test_a_failure_comes_after_what_was_said(slow):
     async with slow(ScriptedModel([[*WORDS[:2], ServerError("gone")]]).prompt("x")) as events:
-        said = []
+        said = [(await anext(events)).text]
+        if said == ["0 "]:
+            said.append((await anext(events)).text)
         with pytest.raises(ServerError, match="gone"):
-            said.extend([event.text async for event in events])
+            await anext(events)
     assert "".join(said) == "0 1 "
 
 
@@ -138,7 +140,7 @@ async def test_a_burst_flows_evenly(script):
         came = await stamped(events)
     assert "".join(event.text for _, event in came[:-1]) == text
     assert {len(event.text) for _, event in came[:-1]} == {10}
-    gaps = [b - a for (a, _), (b, _) in itertools.pairwise(came)]
+    gaps = [b - a for (a, _), (b, _) in itertools.pairwise(came[:-1])]
     assert gaps == pytest.approx([1 / 30] * 9, abs=0.01)
 
 
