@@ -515,3 +515,13 @@ def test_the_recorded_cases_reduce_as_expected(shared: Path):
         else:
             order = list(reversed(expected)) if case["id"] in NOT_HOISTED else expected
             assert [as_recorded(part) for part in whole(*events).parts] == order, case["id"]
+
+
+def test_a_rounds_end_settles_calls_without_arguments() -> None:
+    call = ToolCallStart(0, id="a", name="f")
+    assert reduce([call]).tool_calls()[0].arguments is None
+    assert reduce([call, RoundDone(finish_reason="tool_calls")]).tool_calls()[0].arguments == {}
+    assert reduce([call, RoundDone(finish_reason="length")]).tool_calls()[0].arguments is None
+    fold = Fold()
+    fold.extend([call, RoundDone(finish_reason="tool_calls"), TextDelta(1, "a"), RoundDone(id="r")])
+    assert fold.closed == [(1, RoundDone(finish_reason="tool_calls")), (2, RoundDone(id="r"))]

@@ -16,6 +16,9 @@ from llmstream.errors import (
     AuthError as AuthError,
 )
 from llmstream.errors import (
+    ChainLimitError as ChainLimitError,
+)
+from llmstream.errors import (
     ConfigError as ConfigError,
 )
 from llmstream.errors import (
@@ -225,11 +228,13 @@ from llmstream.values.secret import Secret as Secret
 from llmstream.values.usage import Usage as Usage
 
 if TYPE_CHECKING:
+    from llmstream.chain.limits import ChainLimits as ChainLimits
     from llmstream.client.timeouts import Timeouts as Timeouts
     from llmstream.model.bulk import Outcome as Outcome
-    from llmstream.model.bulk import Progress as Progress
     from llmstream.model.bulk import PromptMap as PromptMap
+    from llmstream.model.bulk import PromptProgress as PromptProgress
     from llmstream.model.bulk import map_prompts as map_prompts
+    from llmstream.model.chain import ChainStream as ChainStream
     from llmstream.model.connected import ConnectedProvider as ConnectedProvider
     from llmstream.model.conversation import Conversation as Conversation
     from llmstream.model.model import Model as Model
@@ -242,27 +247,45 @@ if TYPE_CHECKING:
     from llmstream.model.stream import EventStream as EventStream
     from llmstream.plugins import hookimpl as hookimpl
     from llmstream.providers._provider import Provider as Provider
+    from llmstream.tools.function import FunctionTool as FunctionTool
+    from llmstream.tools.function import tool as tool
+    from llmstream.tools.limits import ToolLimits as ToolLimits
+    from llmstream.tools.signals import CancelToolCall as CancelToolCall
+    from llmstream.tools.signals import PauseChain as PauseChain
+    from llmstream.tools.signals import Progress as Progress
+    from llmstream.tools.signals import ToolCall as ToolCall
+    from llmstream.tools.toolbox import Toolbox as Toolbox
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "CancelToolCall": "tools.signals",
+    "ChainLimits": "chain.limits",
+    "ChainStream": "model.chain",
     "ConnectedProvider": "model.connected",
     "Conversation": "model.conversation",
     "EventStream": "model.stream",
+    "FunctionTool": "tools.function",
     "Loss": "model.portable",
     "Model": "model.model",
     "Outcome": "model.bulk",
-    "Progress": "model.bulk",
+    "PauseChain": "tools.signals",
+    "Progress": "tools.signals",
     "PromptMap": "model.bulk",
+    "PromptProgress": "model.bulk",
     "Provider": "providers._provider",
     "Response": "model.response",
     "Timeouts": "client.timeouts",
+    "ToolCall": "tools.signals",
+    "ToolLimits": "tools.limits",
+    "Toolbox": "tools.toolbox",
     "get_model": "model.registry",
     "get_provider": "model.registry",
     "hookimpl": "plugins",
     "map_prompts": "model.bulk",
     "portability_report": "model.portable",
     "ported": "model.portable",
+    "tool": "tools.function",
 }
 _ROOMS = {"stream", "sync", "testing", "wire"}
 

@@ -27,6 +27,7 @@ LLMStreamError
 │   └── ServerError
 ├── ToolError                   a tool of the caller's failed
 ├── SlowConsumerError           a consumer of a shared stream did not keep up
+├── ChainLimitError             a chain of calls reached a limit; has `.limit .value .history`
 └── OutputError                 the answer does not fit the schema that was asked for
 """
 
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from llmstream.values.events import Done
+    from llmstream.values.messages import Message
     from llmstream.values.response import Response
     from llmstream.wire.limits import RateLimits
 
@@ -249,6 +251,30 @@ class ToolError(LLMStreamError):
 
 class SlowConsumerError(LLMStreamError):
     """A consumer of a shared stream did not keep up, and was to be disconnected then."""
+
+
+class ChainLimitError(LLMStreamError):
+    """A chain reached a limit before the model was done.
+
+    Attributes:
+        limit: which one: a field's name of `ChainLimits`.
+        value: its value.
+        history: the messages so far; a chain that is given them goes on where this one stopped.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: str = "rounds",
+        value: float = 0,
+        history: tuple[Message, ...] = (),
+        phase: Phase | None = None,
+    ) -> None:
+        super().__init__(message, phase=phase)
+        self.limit = limit
+        self.value = value
+        self.history = history
 
 
 class OutputError(LLMStreamError):

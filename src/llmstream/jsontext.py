@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
 import msgspec
@@ -16,8 +16,21 @@ import msgspec
 # A recursive alias makes every read of a decoded document a cast; the readers narrow with isinstance instead.
 JSON: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, JSON]
+# A key of an object, or a position in a list.
+Step: TypeAlias = str | int
 
 MAX_DEPTH = 500
+
+_SHOWN = 40
+_NAMES: dict[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    type(None): "null",
+}
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -93,6 +106,32 @@ def merged(value: JSONObject, more: Mapping[str, JSON], /) -> JSONObject:
         both = isinstance(known, dict) and isinstance(new, dict)
         result[key] = merged(cast("JSONObject", known), cast("JSONObject", new)) if both else new
     return result
+
+
+def named(value: object) -> str:
+    """The kind of a value in JSON's words; not the value, which may be a secret or endless."""
+    return _NAMES.get(type(value), f"a {type(value).__name__}")
+
+
+def shown(value: object) -> str:
+    """A word of a closed set as it can stand in a message: a short beginning, escaped."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= _SHOWN else value[:_SHOWN] + "…")
+    if type(value) is int and value.bit_length() < 64:
+        return str(value)
+    return named(value)
+
+
+def place(steps: Iterable[Step]) -> str:
+    """Write a path as `parts[0].text`; the empty path is "the top"."""
+    written = "".join(_step(step) for step in steps)
+    return written.removeprefix(".") or "the top"
+
+
+def _step(step: Step) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if step.isidentifier() and len(step) <= _SHOWN else f"[{shown(step)}]"
 
 
 def _opened(text: str | bytes) -> int:

@@ -142,18 +142,21 @@ _NO_ARGUMENTS = frozenset({"", "null"})
 
 
 class _Call(_Spoken):
-    __slots__ = ("arguments", "start")
+    __slots__ = ("arguments", "finished", "start")
     kind: PartKind = "tool_call"
 
     def __init__(self, start: ToolCallStart) -> None:
         super().__init__()
         self.start = start
         self.arguments: JSONObject | None = None
+        # Its round ended, though the answer goes on.
+        self.finished = False
 
     def part(self, finished: bool, /) -> Part:
         start, raw = self.start, self.text()
         arguments = self.arguments
         if arguments is None and not start.custom:
+            finished = finished or self.finished
             arguments = {} if finished and raw.strip() in _NO_ARGUMENTS else loads_object(raw)
         missing = arguments is None and not start.custom
         return ToolCallPart(
@@ -232,11 +235,16 @@ def _nowhere(text: str, /) -> None:
 
 
 class Fold:
-    """A fold in place: `add` events, ask for the `response` at any time."""
+    """A fold in place: `add` events, ask for the `response` at any time.
 
-    __slots__ = ("_done", "_slots")
+    Attributes:
+        closed: of a chain, the rounds that ended: how many parts there were then, and how it ended.
+    """
+
+    __slots__ = ("_done", "_slots", "closed")
 
     def __init__(self) -> None:
+        self.closed: list[tuple[int, RoundDone]] = []
         self._slots: list[_Slot] = []
         self._done: Done | None = None
 
@@ -384,6 +392,13 @@ class Fold:
             self._slots.append(make())
         self._at(event.index, event).note(event.provider, event.data)
 
+    def _round(self, event: RoundDone) -> None:
+        if event.finish_reason != "length":
+            for slot in self._slots[self.closed[-1][0] if self.closed else 0 :]:
+                if isinstance(slot, _Call):
+                    slot.finished = True
+        self.closed.append((len(self._slots), event))
+
     def _finish(self, event: Done) -> None:
         self._done = event
 
@@ -404,7 +419,7 @@ class Fold:
         PartMetadata: _metadata,
         OpaqueOut: _opaque,
         Raw: _ignore,
-        RoundDone: _ignore,
+        RoundDone: _round,
         Restarted: _ignore,
         UnknownEvent: _ignore,
         Done: _finish,

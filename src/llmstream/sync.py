@@ -20,6 +20,9 @@ from llmstream.model import (
     bulk as _bulk,
 )
 from llmstream.model import (
+    chain as _chain,
+)
+from llmstream.model import (
     connected as _connected,
 )
 from llmstream.model import (
@@ -44,14 +47,18 @@ from llmstream.portal import Task as _Task
 from llmstream.portal import pump as _pump
 from llmstream.portal import thread as _thread
 from llmstream.serial import ResponseDict
+from llmstream.tools.limits import ToolLimits
+from llmstream.tools.run import AfterCall, BeforeCall
+from llmstream.tools.toolset import ToolLike
 from llmstream.transport.base import AsyncClientLike
 from llmstream.unfold import unfold
 from llmstream.values import response as pure
+from llmstream.values.content import ToolResultPart
 from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Event, TextDelta
 from llmstream.values.listed import ModelInfo
 from llmstream.values.messages import Message
-from llmstream.values.request import AnyTool, Request
+from llmstream.values.request import Request
 
 P = ParamSpec("P")
 
@@ -183,6 +190,31 @@ class EventStream:
         return bool(self._ready)
 
 
+class ChainStream(EventStream):
+    """The events of a chain, without await; see `llmstream.ChainStream`."""
+
+    def __init__(self, stream: _chain.ChainStream) -> None:
+        super().__init__(stream)
+        self._chain = stream
+
+    @property
+    def responses(self) -> tuple[Response, ...]:
+        """The Responses of the rounds that ended, in order."""
+        return tuple(map(Response.of, self._chain.responses))
+
+
+def _chaining(
+    asked: Callable[Concatenate[Any, P], _chain.ChainStream], /
+) -> Callable[Concatenate[Any, P], ChainStream]:
+    """As `_streaming`, for chains."""
+
+    @wraps(asked)
+    def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> ChainStream:
+        return ChainStream(asked(self.behind, *args, **kwargs))
+
+    return method
+
+
 def _streaming(
     asked: Callable[Concatenate[Any, P], _stream.EventStream[_response.Response]], /
 ) -> Callable[Concatenate[Any, P], EventStream]:
@@ -217,6 +249,28 @@ class Response(_Behind):
 
     reply = _streaming(_response.Response.reply)
 
+    def execute_tool_calls(
+        self,
+        tools: Iterable[ToolLike] | None = None,
+        *,
+        before_call: BeforeCall | None = None,
+        after_call: AfterCall | None = None,
+        limits: ToolLimits | None = None,
+    ) -> tuple[ToolResultPart, ...]:
+        """Make the calls of this answer; see `llmstream.Response.execute_tool_calls`.
+
+        Raises:
+            ConfigError: as that.
+        """
+        execute = partial(
+            self.behind.execute_tool_calls,
+            tools,
+            before_call=before_call,
+            after_call=after_call,
+            limits=limits,
+        )
+        return _Task(execute).result()
+
     def to_dict(self) -> ResponseDict:
         """The response as a JSON-safe dict; see `llmstream.Response.to_dict`."""
         return self.behind.to_dict()
@@ -234,6 +288,7 @@ class Conversation:
         self.behind = conversation
 
     prompt = _streaming(_conversation.Conversation.prompt)
+    chain = _chaining(_conversation.Conversation.chain)
 
     @property
     def responses(self) -> tuple[Response, ...]:
@@ -252,6 +307,7 @@ class Model:
         self.behind = model
 
     prompt = _streaming(_model.Model.prompt)
+    chain = _chaining(_model.Model.chain)
 
     @property
     def id(self) -> str:
@@ -267,7 +323,7 @@ class Model:
         self,
         *,
         system: str | Message | None = None,
-        tools: Iterable[AnyTool] = (),
+        tools: Iterable[ToolLike] = (),
         options: OptionsLike | None = None,
     ) -> Conversation:
         """Begin a conversation: each prompt goes on from the answer before it."""

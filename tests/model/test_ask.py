@@ -118,7 +118,7 @@ def test_schema_options_and_tools_are_taken_in_either_form() -> None:
         ({"prompt": "x", "system": ["a"]}, "a string as system, got list"),
         ({"attachments": ["a.png"]}, r"an Attachment at attachments\[0\], got str"),
         ({"tool_results": [TextPart("x")]}, r"a ToolResultPart at tool_results\[0\], got TextPart"),
-        ({"prompt": "x", "tools": [print]}, r"a Tool or a ServerSideTool at tools\[0\]"),
+        ({"prompt": "x", "tools": [5]}, r"a Tool or a ServerSideTool at tools\[0\]"),
         ({"prompt": "x", "tool_choice": {"name": "f"}}, "a ToolChoice, got dict"),
         ({"prompt": "x", "schema": 5}, "a JSON Schema as a dict, or an OutputSchema, got int"),
         ({"prompt": "x", "options": 5}, "Options or a dict of them, got int"),

@@ -1,8 +1,9 @@
 import pytest
 
 from llmstream.errors import ConfigError
+from llmstream.jsontext import named, place, shown
 from llmstream.serial import from_dict
-from llmstream.serial.misfit import Misfit, has_unknown_keys, key_of, named, place, refusal, shown
+from llmstream.serial.misfit import Misfit, has_unknown_keys, key_of, refusal
 from llmstream.values.messages import Message
 from llmstream.values.response import Response
 

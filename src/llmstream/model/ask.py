@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from itertools import dropwhile
-from typing import TypeAlias, TypeVar, cast, get_args
+from typing import Any, TypeAlias, TypeVar, cast, get_args
 
 import attrs
 
 from llmstream.errors import ConfigError
 from llmstream.jsontext import JSON
-from llmstream.values.content import Attachment, AttachmentPart, Part, TextPart, ToolResultPart
+from llmstream.tools.result import shown
+from llmstream.tools.toolset import ToolLike, Toolset
+from llmstream.values.content import Attachment, AttachmentPart, Part, TextPart, ToolCallPart, ToolResultPart
 from llmstream.values.messages import Message
 from llmstream.values.messages import system as system_message
-from llmstream.values.request import (
-    AnyTool,
-    ChoiceMode,
-    Options,
-    OutputSchema,
-    Request,
-    ServerSideTool,
-    Tool,
-    ToolChoice,
-)
+from llmstream.values.request import ChoiceMode, Options, OutputSchema, Request, ToolChoice
 from llmstream.values.response import Response
 
 T = TypeVar("T")
@@ -35,22 +28,34 @@ SchemaLike: TypeAlias = OutputSchema | Mapping[str, JSON]
 _MODES = {mode: ToolChoice(mode) for mode in get_args(ChoiceMode)}
 
 
+def _kept(given: Any) -> Any:  # Any: the same goes for each field's type
+    """An iterator is read more than once, so it is read now."""
+    return tuple(cast("Iterator[object]", given)) if isinstance(given, Iterator) else given
+
+
+def _toolset(tools: Iterable[ToolLike] | Toolset | None) -> Toolset | None:
+    return None if tools is None else Toolset.of(tools)
+
+
 @attrs.frozen(kw_only=True)
 class Ask:
     """What one call adds to a history, and how it is to be answered; None is not given."""
 
     prompt: str | None = None
-    messages: Iterable[Message] | None = None
+    messages: Iterable[Message] | None = attrs.field(default=None, converter=_kept)
     system: str | Message | None = None
-    attachments: Iterable[Attachment] = ()
-    tool_results: Iterable[ToolResultPart] = ()
-    tools: Iterable[AnyTool] | None = None
+    attachments: Iterable[Attachment] = attrs.field(default=(), converter=_kept)
+    tool_results: Iterable[ToolResultPart] = attrs.field(default=(), converter=_kept)
+    tools: Toolset | None = attrs.field(default=None, converter=_toolset)
     tool_choice: ChoiceLike | None = None
     schema: SchemaLike | None = None
     options: OptionsLike | None = None
 
-    def request(self, model: str, *, after: Response | None = None) -> Request:
+    def request(self, model: str, *, after: Response | None = None, open: bool = False) -> Request:
         """The request for a model; it goes on from an answer, if one is given.
+
+        Args:
+            open: whether calls of that answer may be without a result.
 
         Raises:
             ConfigError: when there is nothing to send, when a call of the answer has no result, or when a
@@ -60,12 +65,12 @@ class Ask:
         messages = (*self._first(), *self._before(after), *added)
         if not messages:
             raise ConfigError("expected a prompt, messages or attachments, got none")
-        if after is not None:
-            _check_answered(after, added)
+        if after is not None and not open:
+            _check_answered(self.pending(after))
         return Request(
             model,
             messages,
-            tools=_tools(self.tools),
+            tools=self.tools.offered() if self.tools else (),
             tool_choice=_choice(self.tool_choice),
             schema=_schema(self.schema),
             options=_options(self.options),
@@ -78,10 +83,16 @@ class Ask:
         """
         return attrs.evolve(
             self,
-            tools=request.tools if self.tools is None else self.tools,
+            tools=Toolset.of(request.tools) if self.tools is None else self.tools,
             schema=request.schema if self.schema is None else self.schema,
             options=request.options if self.options is None else self.options,
         )
+
+    def pending(self, answer: Response) -> tuple[ToolCallPart, ...]:
+        """The calls of an answer that nothing here gives a result for."""
+        parts = (part for message in self._added() for part in message.parts)
+        given = {part.tool_call_id for part in parts if isinstance(part, ToolResultPart)}
+        return tuple(call for call in answer.tool_calls() if call.id not in given)
 
     def _before(self, answer: Response | None) -> tuple[Message, ...]:
         """The history that an answer ends, without the system messages that new ones replace."""
@@ -144,18 +155,13 @@ def _own(message: Message) -> Message:
     return attrs.evolve(message, parts=deepcopy(message.parts))
 
 
-def _check_answered(answer: Response, added: tuple[Message, ...]) -> None:
+def _check_answered(pending: Iterable[ToolCallPart]) -> None:
     """Refuse to go on while a call of an answer has no result: every provider refuses that too."""
-    parts = (part for message in added for part in message.parts)
-    given = {part.tool_call_id for part in parts if isinstance(part, ToolResultPart)}
-    pending = [f"{call.name} ({call.id})" for call in answer.tool_calls() if call.id not in given]
-    if pending:
-        raise ConfigError(f"expected a result for each call of the answer, got none for {', '.join(pending)}")
-
-
-def _tools(tools: Iterable[AnyTool] | None) -> tuple[AnyTool, ...]:
-    kind = cast("type[AnyTool]", Tool | ServerSideTool)
-    return _items("tools", tools or (), kind, "a Tool or a ServerSideTool")
+    names = ", ".join(f"{shown(call.name)} ({shown(call.id)})" for call in pending)
+    if names:
+        raise ConfigError(
+            f"expected a result for each call of the answer, or the tools in tools=, got none for {names}"
+        )
 
 
 def _choice(choice: object) -> ToolChoice | None:

@@ -68,7 +68,7 @@ class Outcome(Generic[R]):
 
 
 @attrs.frozen(kw_only=True)
-class Progress:
+class PromptProgress:
     """How many prompts are finished, and how many of those failed; `total` is None for prompts to come."""
 
     finished: int
@@ -76,7 +76,7 @@ class Progress:
     total: int | None
 
 
-Report: TypeAlias = Callable[[Progress], Awaitable[None] | None]
+Report: TypeAlias = Callable[[PromptProgress], Awaitable[None] | None]
 
 
 class PromptMap:
@@ -234,7 +234,7 @@ class PromptMap:
         """Tell of an outcome, and only then let it be taken: after the last there may be no time."""
         self._finished += 1
         self._failed += outcome.error is not None
-        progress = Progress(finished=self._finished, failed=self._failed, total=self._prompts.total)
+        progress = PromptProgress(finished=self._finished, failed=self._failed, total=self._prompts.total)
         try:
             told = None if self._report is None else self._report(progress)
             if isawaitable(told):

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 from weakref import ref
 
 from llmstream.errors import ConfigError
 from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
+from llmstream.model.held import going_on, holding
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream
+from llmstream.tools.run import AfterCall, BeforeCall
+from llmstream.tools.toolset import ToolLike, Toolset
 from llmstream.values.content import Attachment, ToolResultPart
 from llmstream.values.messages import Message
-from llmstream.values.request import AnyTool
 
 if TYPE_CHECKING:
+    from llmstream.chain.limits import ChainLimits
     from llmstream.client.budget import Budget
     from llmstream.client.retries import Retries
     from llmstream.client.timeouts import Timeouts
+    from llmstream.model.chain import ChainStream
     from llmstream.model.model import Model
+
+S = TypeVar("S", bound=EventStream[Response])
 
 
 class Conversation:
@@ -35,7 +42,7 @@ class Conversation:
         model: Model,
         *,
         system: str | Message | None = None,
-        tools: Iterable[AnyTool] = (),
+        tools: Iterable[ToolLike] | Toolset = (),
         options: OptionsLike | None = None,
         responses: Iterable[Response] = (),
     ) -> None:
@@ -43,7 +50,8 @@ class Conversation:
         self._system = system
         self._responses = [Response.of(response, model) for response in responses]
         last = self._responses[-1].request if self._responses else None
-        self._tools = tuple(tools) or (last.tools if last else ())
+        given = Toolset.of(tools)
+        self._tools = given if given.items or last is None else Toolset.of(last.tools)
         self._options = options or (last.options if last else None)
         # Weak, so that a stream that nobody holds any more does not stand in the way.
         self._current: ref[EventStream[Response]] | None = None
@@ -78,8 +86,7 @@ class Conversation:
         Raises:
             ConfigError: when the turn before is still being answered, or has calls without a result.
         """
-        if self._answering():
-            raise ConfigError("expected the turn before to be read or closed, got a second prompt beside it")
+        self._check_free()
         ask = Ask(
             prompt=prompt,
             system=self._system,
@@ -90,11 +97,65 @@ class Conversation:
             schema=schema,
             options=self._options if options is None else options,
         )
-        request = ask.request(self._model.id, after=self._responses[-1] if self._responses else None)
-        stream = self._model.prompt(request, timeouts=timeouts, retries=retries, budget=budget)
-        stream.when_over(self._take_in)
-        self._current = ref(stream)
-        return stream
+        terms = partial(self._model.prompt, timeouts=timeouts, retries=retries, budget=budget)
+        if self._responses:
+            stream = going_on(ask, self._responses[-1], self._model.id, terms)
+        else:
+            stream = holding(terms(ask.request(self._model.id)), self._tools)
+        return self._turn(stream)
+
+    def chain(  # noqa: PLR0913 - a face
+        self,
+        prompt: str | None = None,
+        /,
+        *,
+        attachments: Iterable[Attachment] = (),
+        tool_results: Iterable[ToolResultPart] = (),
+        tool_choice: ChoiceLike | None = None,
+        schema: SchemaLike | None = None,
+        options: OptionsLike | None = None,
+        timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
+        budget: Budget | None = None,
+        before_call: BeforeCall | None = None,
+        after_call: AfterCall | None = None,
+        limits: ChainLimits | None = None,
+        eager: bool = False,
+    ) -> ChainStream:
+        """Say something, and let the model use the conversation's tools until it is done.
+
+        The last round's answer, whose request has the rounds before it, joins the conversation. Without a
+        prompt, the calls that the last answer left open are made first; see `Model.chain`.
+
+        Raises:
+            ConfigError: when the turn before is still being answered, or there is nothing to send.
+        """
+        self._check_free()
+        ask = Ask(
+            prompt=prompt,
+            system=self._system,
+            attachments=attachments,
+            tool_results=tool_results,
+            tools=self._tools,
+            tool_choice=tool_choice,
+            schema=schema,
+            options=self._options if options is None else options,
+        )
+        last = self._responses[-1] if self._responses else None
+        chained = partial(
+            self._model.chain,
+            tools=self._tools.items,
+            timeouts=timeouts,
+            retries=retries,
+            budget=budget,
+            before_call=before_call,
+            after_call=after_call,
+            limits=limits,
+            eager=eager,
+        )
+        if last is None or (prompt is None and not tuple(attachments)):
+            return self._turn(chained(ask.request(self._model.id, after=last, open=True)))
+        return self._turn(going_on(ask, last, self._model.id, chained))
 
     def fork(self) -> Conversation:
         """Another conversation that begins with the same turns."""
@@ -110,6 +171,19 @@ class Conversation:
         current = None if self._current is None else self._current()
         return current is not None and current.state in {"new", "open"}
 
+    def _check_free(self) -> None:
+        if self._answering():
+            raise ConfigError("expected the turn before to be read or closed, got a second prompt beside it")
+
+    def _turn(self, stream: S) -> S:
+        """Have the answer of a stream join the conversation."""
+        stream.when_over(self._take_in)
+        self._current = ref(stream)
+        return stream
+
     def _take_in(self, response: Response) -> None:
-        if response.state in {"complete", "budget"}:
+        # Of a chain that failed, the last round may be complete.
+        current = None if self._current is None else self._current()
+        ended = response.state if current is None else current.state
+        if ended in {"complete", "budget"}:
             self._responses.append(response)

@@ -8,20 +8,28 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
+import attrs
+
+from llmstream.chain.limits import ChainLimits
+from llmstream.chain.loop import Chain
 from llmstream.client.attach import opened
 from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import JSONObject
 from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
+from llmstream.model.chain import ChainStream
 from llmstream.model.conversation import Conversation
+from llmstream.model.held import holding
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
 from llmstream.model.terms import Terms
+from llmstream.tools.run import AfterCall, BeforeCall, Bench
+from llmstream.tools.toolset import ToolLike, Toolset
 from llmstream.values import response as pure
 from llmstream.values.content import Attachment
 from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Done, Event, TextDelta
 from llmstream.values.messages import Message
-from llmstream.values.request import AnyTool, Request
+from llmstream.values.request import Request
 
 if TYPE_CHECKING:
     from llmstream.client.budget import Budget
@@ -70,7 +78,7 @@ class Model(ABC):
         messages: Iterable[Message] | None = None,
         system: str | Message | None = None,
         attachments: Iterable[Attachment] = (),
-        tools: Iterable[AnyTool] = (),
+        tools: Iterable[ToolLike] = (),
         tool_choice: ChoiceLike | None = None,
         schema: SchemaLike | None = None,
         options: OptionsLike | None = None,
@@ -84,6 +92,8 @@ class Model(ABC):
         Args:
             prompt: the user's words, put after `messages`; or a Request ready made, which takes nothing
                 beside it but `timeouts`, `retries`, `budget` and `keep`.
+            tools: functions, `Toolbox`es, `Tool`s and `ServerSideTool`s. Functions are not run by this
+                call, but by its Response's `reply` and `execute_tool_calls`, and by `chain`.
             tool_choice: "auto", "none", "required" or the name of the tool that must be called.
             schema: the JSON Schema of the answer.
             budget: where the answer is cut.
@@ -110,7 +120,69 @@ class Model(ABC):
             schema=schema,
             options=options,
         )
-        return self._stream(ask.request(self.id), terms)
+        return holding(self._stream(ask.request(self.id), terms), ask.tools)
+
+    def chain(  # noqa: PLR0913 - a face
+        self,
+        prompt: str | Request | None = None,
+        /,
+        *,
+        messages: Iterable[Message] | None = None,
+        system: str | Message | None = None,
+        attachments: Iterable[Attachment] = (),
+        tools: Iterable[ToolLike] = (),
+        tool_choice: ChoiceLike | None = None,
+        schema: SchemaLike | None = None,
+        options: OptionsLike | None = None,
+        timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
+        budget: Budget | None = None,
+        before_call: BeforeCall | None = None,
+        after_call: AfterCall | None = None,
+        limits: ChainLimits | None = None,
+        eager: bool = False,
+    ) -> ChainStream:
+        """Prompt, make the calls that the model asks for, and go on until it is done; lazy as `prompt`.
+
+        The system prompt, tools, schema and options go with every round; `timeouts`, `retries` and
+        `budget` hold for each. A tool choice that forces a call holds for the first round only. A history
+        that ends in calls without results begins with those calls, if functions are given for them.
+
+        Args:
+            prompt: as for `prompt`; functions for the tools of a Request may stand beside it.
+            before_call: is asked before each call, in call order, with the tool, or None where there is
+                none of that name, and the call; it may raise `CancelToolCall` or `PauseChain`.
+            after_call: is told the tool, the call and the result of each call that was not cancelled.
+            limits: of the whole, and of single calls.
+            eager: begin a call when its arguments are complete, while the model goes on; for
+                `async with` and await.
+
+        Raises:
+            ConfigError: when there is nothing to send, or a value is of the wrong kind.
+        """
+        bounds = limits or ChainLimits()
+        given = Toolset.of(tools)
+        if isinstance(prompt, Request):
+            if any((messages, system, attachments, tool_choice, schema, options)):
+                raise ConfigError("expected nothing beside a Request but tools and terms, got more")
+            request = attrs.evolve(prompt, tools=given.offered()) if given.items else prompt
+        else:
+            ask = Ask(
+                prompt=prompt,
+                messages=messages,
+                system=system,
+                attachments=attachments,
+                tools=given,
+                tool_choice=tool_choice,
+                schema=schema,
+                options=options,
+            )
+            request = ask.request(self.id)
+        bench = Bench(tools=given, before=before_call, after=after_call, limits=bounds.tool)
+        asking = partial(self.prompt, timeouts=timeouts, retries=retries, budget=budget)
+        stream = ChainStream(Chain(asking, bench, bounds, eager=eager), request, wrap=self._response)
+        stream.give_as(lambda response: attrs.evolve(response, held=given))
+        return stream
 
     async def embed(
         self,
@@ -154,7 +226,7 @@ class Model(ABC):
         self,
         *,
         system: str | Message | None = None,
-        tools: Iterable[AnyTool] = (),
+        tools: Iterable[ToolLike] = (),
         options: OptionsLike | None = None,
     ) -> Conversation:
         """Begin a conversation: each prompt goes on from the answer before it."""

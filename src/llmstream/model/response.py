@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
@@ -12,11 +13,16 @@ from llmstream import serial
 from llmstream.errors import ConfigError
 from llmstream.jsontext import JSON
 from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, SchemaLike
+from llmstream.model.held import going_on, results_of
 from llmstream.serial import ResponseDict
+from llmstream.tools.limits import ToolLimits
+from llmstream.tools.result import shown
+from llmstream.tools.run import AfterCall, BeforeCall, Bench
+from llmstream.tools.toolset import ToolLike, Toolset
 from llmstream.values import response as pure
 from llmstream.values.content import Attachment, ToolResultPart
 from llmstream.values.messages import Message
-from llmstream.values.request import AnyTool, Request
+from llmstream.values.request import Request
 
 if TYPE_CHECKING:
     from llmstream.client.budget import Budget
@@ -31,12 +37,14 @@ class Response(pure.Response):
     """An answer that can be replied to.
 
     `behind` is the model that was asked; a response that came out of `from_dict` has none, and finds
-    it by `source` when it is replied to.
+    it by `source` when it is replied to. `held` are the tools with functions that the call was given;
+    they are in no dict, so that nothing runs by itself after `from_dict`.
     """
 
     # Wired by the package: a stored response needs the registry, which needs models, which make responses.
     find: ClassVar[Callable[[str], Model]]
     behind: Model | None = attrs.field(default=None, repr=False)
+    held: Toolset | None = attrs.field(default=None, repr=False)
 
     @classmethod
     def of(cls, response: pure.Response, model: Model | None = None) -> Response:
@@ -55,7 +63,7 @@ class Response(pure.Response):
         system: str | Message | None = None,
         attachments: Iterable[Attachment] = (),
         tool_results: Iterable[ToolResultPart] = (),
-        tools: Iterable[AnyTool] | None = None,
+        tools: Iterable[ToolLike] | None = None,
         tool_choice: ChoiceLike | None = None,
         schema: SchemaLike | None = None,
         options: OptionsLike | None = None,
@@ -69,7 +77,8 @@ class Response(pure.Response):
         Args:
             messages: put after the answer, before the tool results and the prompt.
             system: instead of the system messages that the history begins with.
-            tool_results: of the calls that this answer made.
+            tool_results: of the calls that this answer made; without any, those calls are made first,
+                with functions among `tools`, or those that the call of this answer was given.
 
         Raises:
             ConfigError: when calls of this answer have no result, or the response has no request or model.
@@ -81,13 +90,38 @@ class Response(pure.Response):
             system=system,
             attachments=attachments,
             tool_results=tool_results,
-            tools=tools,
+            tools=self.held if tools is None else tools,
             tool_choice=tool_choice,
             schema=schema,
             options=options,
         )
-        following = ask.inheriting(request).request(request.model, after=self)
-        return model.prompt(following, timeouts=timeouts, retries=retries, budget=budget, keep=keep)
+        prompted = partial(model.prompt, timeouts=timeouts, retries=retries, budget=budget, keep=keep)
+        return going_on(ask.inheriting(request), self, request.model, prompted)
+
+    async def execute_tool_calls(
+        self,
+        tools: Iterable[ToolLike] | None = None,
+        *,
+        before_call: BeforeCall | None = None,
+        after_call: AfterCall | None = None,
+        limits: ToolLimits | None = None,
+    ) -> tuple[ToolResultPart, ...]:
+        """Make the calls of this answer, side by side, and give one result for each, in call order.
+
+        Args:
+            tools: instead of those that the call of this answer was given.
+
+        Raises:
+            ConfigError: when there are calls, and nothing that runs them.
+            PauseChain: when a hook or a tool raised it.
+        """
+        known = Toolset.of(tools) if tools is not None else self.held or Toolset()
+        calls = self.tool_calls()
+        if calls and not known.runs:
+            names = ", ".join(shown(call.name) for call in calls)
+            raise ConfigError(f"expected functions in tools= for the calls of the answer, for {names}")
+        bench = Bench(tools=known, before=before_call, after=after_call, limits=limits or ToolLimits())
+        return await results_of(self, calls, bench)
 
     def to_dict(self) -> ResponseDict:
         """The response as a JSON-safe dict, with the whole history that led to it and no secret."""
@@ -114,7 +148,8 @@ class Response(pure.Response):
         return self
 
     def __deepcopy__(self, memo: dict[int, object]) -> Response:
-        return type(self).of(deepcopy(self.bare(), memo), self.behind)
+        copied = type(self).of(deepcopy(self.bare(), memo), self.behind)
+        return attrs.evolve(copied, held=self.held)
 
     def _asked(self) -> tuple[Model, Request]:
         """The model to go on with, and what was asked, in that model's name."""

@@ -73,7 +73,7 @@ class EventStream(Generic[R]):
     ) -> None:
         self._source = source
         self._request = request
-        self._wrap = wrap
+        self._wrap: Callable[[Response], R] = wrap
         self._now = now
         self._fold: Fold | None = Fold() if keep else None
         self._lock = threading.RLock()
@@ -81,6 +81,7 @@ class EventStream(Generic[R]):
         self._error: Exception | None = None
         self._traceback: TracebackType | None = None
         self._over: Callable[[R], None] | None = None
+        self._prepare: Callable[[], Awaitable[Request]] | None = None
         self._timing: Timing | None = None
         self._batches: AsyncGenerator[Sequence[Event], None] | None = None
         # The last batch: `_at` of its events were given, and `_folded` of those folded.
@@ -167,11 +168,27 @@ class EventStream(Generic[R]):
         """
         self._over = tell
 
+    def begin_with(self, prepare: Callable[[], Awaitable[Request]], /) -> None:
+        """Have a function awaited first, for the request; it is asked for before the call is read."""
+        self._prepare = prepare
+
+    def give_as(self, wrap: Callable[[R], R], /) -> None:
+        """Have each Response go through a function; it is asked for before the call is read."""
+        inner = self._wrap
+
+        def both(response: Response) -> R:
+            return wrap(inner(response))
+
+        self._wrap = both
+
     def __aiter__(self) -> AsyncIterator[Event]:
         if self.state not in {"new", "open"}:
             self._must_keep("a replay")
-            return _Replay(unfold(self.snapshot()), self.raise_failure)
+            return _Replay(self._replay(), self.raise_failure)
         return self if self._entered else self._each()
+
+    def _replay(self) -> Iterator[Event]:
+        return unfold(self.snapshot())
 
     async def __anext__(self) -> Event:
         if self._at >= len(self._batch) and not await self._fill():
@@ -303,6 +320,8 @@ class EventStream(Generic[R]):
         raise TruncatedStreamError("expected Done as a model's last event, got the end of its events")
 
     async def _start(self) -> AsyncGenerator[Sequence[Event], None]:
+        if self._prepare is not None:
+            self._request = await self._prepare()
         if self._source.prepare is not None:
             self._request = await self._source.prepare(self._request)
         self._timing = Timing(started=self._now())

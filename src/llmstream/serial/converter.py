@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args, get_o
 
 import attrs
 
-from llmstream.jsontext import JSON, JSONObject
+from llmstream.jsontext import JSON, JSONObject, named, shown
 from llmstream.serial import dicts
-from llmstream.serial.misfit import Misfit, key_of, named, shown
+from llmstream.serial.misfit import Misfit, key_of
 from llmstream.values import content, events, messages, request, response, usage
 
 if TYPE_CHECKING:

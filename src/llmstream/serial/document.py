@@ -11,8 +11,7 @@ from math import isfinite
 from typing import TypeAlias, cast
 
 from llmstream.errors import ConfigError
-from llmstream.jsontext import JSON
-from llmstream.serial.misfit import Step, named, place
+from llmstream.jsontext import JSON, Step, named, place
 
 MAX_DEPTH = 200
 MAX_VALUES = 5_000_000

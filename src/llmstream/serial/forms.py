@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TypeAlias, TypeVar, cast, get_args, overload
 
 from llmstream.errors import ConfigError
-from llmstream.jsontext import JSON, JSONObject
+from llmstream.jsontext import JSON, JSONObject, named, shown
 from llmstream.serial import dicts
 from llmstream.serial.converter import FORMS, TAGS, converter, known
 from llmstream.serial.document import plain
-from llmstream.serial.misfit import Misfit, has_unknown_keys, named, refusal, shown
+from llmstream.serial.misfit import Misfit, has_unknown_keys, refusal
 from llmstream.values.content import Attachment, Part
 from llmstream.values.events import Event, UnknownEvent
 from llmstream.values.messages import Message

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterator
 
 from llmstream.errors import ConfigError
-
-Step: TypeAlias = str | int
-
-_SHOWN = 40
-_NAMES: dict[type, str] = {
-    dict: "an object",
-    list: "a list",
-    str: "a string",
-    bool: "true or false",
-    int: "an integer",
-    float: "a number",
-    type(None): "null",
-}
+from llmstream.jsontext import Step, place, shown
 
 
 class Misfit(ValueError):  # noqa: N818 - caught inside serial, where it becomes a ConfigError
@@ -28,35 +15,9 @@ class Misfit(ValueError):  # noqa: N818 - caught inside serial, where it becomes
         super().__init__(f"expected {expected}, got {got}")
 
 
-def named(value: object) -> str:
-    """The kind of a value in JSON's words; not the value, which may be a secret or endless."""
-    return _NAMES.get(type(value), f"a {type(value).__name__}")
-
-
-def shown(value: object) -> str:
-    """A word of a closed set as it can stand in a message: a short beginning, escaped."""
-    if isinstance(value, str):
-        return repr(value if len(value) <= _SHOWN else value[:_SHOWN] + "…")
-    if type(value) is int and value.bit_length() < 64:
-        return str(value)
-    return named(value)
-
-
 def key_of(field: str) -> str:
     """The dict key of a field: `type` says which form a dict has, so a field of that name moves."""
     return "provider_type" if field == "type" else field
-
-
-def place(steps: Iterable[Step]) -> str:
-    """Write a path as `parts[0].text`; the empty path is "the top"."""
-    written = "".join(_step(step) for step in steps)
-    return written.removeprefix(".") or "the top"
-
-
-def _step(step: Step) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    return f".{step}" if step.isidentifier() and len(step) <= _SHOWN else f"[{shown(step)}]"
 
 
 def misfits(error: Exception, /, *, at: tuple[Step, ...] = ()) -> Iterator[tuple[Exception, str]]:

@@ -1,0 +1,86 @@
+"""The parameters of a function, as fields of an object."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Callable, Collection
+from typing import Annotated, Any
+
+import attrs
+
+from llmstream.schema import hints
+from llmstream.schema.docstring import documented
+from llmstream.schema.fields import MISSING, Field
+from llmstream.schema.hints import Hint
+
+_KIND = inspect.Parameter
+
+
+@attrs.frozen
+class Signature:
+    """What a function takes by name.
+
+    Attributes:
+        rest: the annotation of what `**kwargs` takes; MISSING when there is no such thing.
+        many: the name of `*args`, whose field is a list.
+    """
+
+    of: inspect.Signature
+    fields: tuple[Field, ...]
+    rest: Hint = MISSING
+    many: str = ""
+
+
+def annotations_of(function: Callable[..., object], /) -> dict[str, Hint]:
+    """The annotations of what a function, method, callable object or partial takes, resolved, by name.
+
+    Raises:
+        ConfigError: when a name in one of them cannot be found.
+    """
+    known = hints.of_function(function)
+    return {name: known.get(name, Any) for name in inspect.signature(function).parameters}
+
+
+def signature(function: Callable[..., object], /, *, skip: Collection[str] = ()) -> Signature:
+    """Read a function, without the parameters to `skip` and those that a partial has given."""
+    known, of = annotations_of(function), inspect.signature(function)
+    said = documented(inspect.getdoc(_innermost(function))).arguments
+    bound = function.keywords if isinstance(function, functools.partial) else {}
+    fields: list[Field] = []
+    found = Signature(of, ())
+    for name, parameter in of.parameters.items():
+        if name in skip or name in bound:
+            continue
+        hint = known[name]
+        if parameter.kind is _KIND.VAR_KEYWORD:
+            found = attrs.evolve(found, rest=hint)
+        elif parameter.kind is _KIND.VAR_POSITIONAL:
+            fields.append(
+                Field(name, name, types.GenericAlias(list, (hint,)), False, description=said.get(name, ""))
+            )
+            found = attrs.evolve(found, many=name)
+        else:
+            fields.append(attrs.evolve(_field(name, hint, parameter.default), description=said.get(name, "")))
+    return attrs.evolve(found, fields=tuple(fields))
+
+
+def _innermost(function: Callable[..., object]) -> object:
+    while isinstance(function, functools.partial):
+        function = function.func
+    if inspect.isroutine(function) or isinstance(function, type):
+        return function
+    # An object that is called says what its call takes there, or in the docstring of its class.
+    call = type(function).__call__
+    return call if call.__doc__ else type(function)
+
+
+def _field(name: str, hint: Hint, default: Any) -> Field:  # Any: whatever stands after "="
+    if default is _KIND.empty:
+        return Field(name, name, hint)
+    if hasattr(default, "is_required") and hasattr(default, "metadata"):
+        # pydantic's Field(...), which is a default in form alone.
+        required = bool(default.is_required())
+        return Field(name, name, Annotated[hint, default], required, MISSING if required else default.default)
+    return Field(name, name, hint, False, default)

@@ -1,0 +1,1 @@
+"""Tools of the caller's: functions that a model may call, and what runs them."""
