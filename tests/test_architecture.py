@@ -122,6 +122,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "cattrs": ("serial", "schema"),
     "click": ("cli",),
     "rich": ("cli",),
+    "mcp": ("tools/mcp",),
     "pluggy": ("plugins",),
     "hypothesis": ("testing/strategies",),
     "msgspec": ("jsontext", "schema", "wire"),

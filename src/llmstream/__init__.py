@@ -250,6 +250,7 @@ if TYPE_CHECKING:
     from llmstream.tools.function import FunctionTool as FunctionTool
     from llmstream.tools.function import tool as tool
     from llmstream.tools.limits import ToolLimits as ToolLimits
+    from llmstream.tools.mcp import mcp_toolbox as mcp_toolbox
     from llmstream.tools.signals import CancelToolCall as CancelToolCall
     from llmstream.tools.signals import PauseChain as PauseChain
     from llmstream.tools.signals import Progress as Progress
@@ -283,6 +284,7 @@ _LAZY = {
     "get_provider": "model.registry",
     "hookimpl": "plugins",
     "map_prompts": "model.bulk",
+    "mcp_toolbox": "tools.mcp",
     "portability_report": "model.portable",
     "ported": "model.portable",
     "tool": "tools.function",
