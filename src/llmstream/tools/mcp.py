@@ -49,8 +49,9 @@ class MCPToolbox(Toolbox):
         sdk = _sdk("mcp")
         async with AsyncExitStack() as stack:
             read, write = (await stack.enter_async_context(self._connect()))[:2]
-            self._session = await stack.enter_async_context(sdk.ClientSession(read, write))
-            await self._session.initialize()
+            session: ClientSession = await stack.enter_async_context(sdk.ClientSession(read, write))
+            await session.initialize()
+            self._session = session
             await super().__aenter__()
             # Entered as a whole: from here on leaving the box closes it.
             self._stack = stack.pop_all()
@@ -119,7 +120,7 @@ def mcp_toolbox(
     http: Any = None,
     prefix: str = "",
 ) -> MCPToolbox:
-    """The tools of an MCP server, usable wherever tools are taken, inside `async with mcp_toolbox(...)`.
+    """Make a toolbox of an MCP server's tools: it is entered, and then taken wherever tools are.
 
     What a tool gives as text is its output, images, audio and files are attachments, structured content
     is given where there is nothing else; what the server calls an error is an error result.
