@@ -133,7 +133,9 @@ async def _outcome_of(function: Callable[[], Awaitable[T]]) -> Callable[[], T]:
     """What a function gives or raises, to be given or raised again in another thread."""
     try:
         value = await function()
-    except Exception as error:  # noqa: BLE001 - raised again by whoever asks
+    except anyio.get_cancelled_exc_class():
+        raise
+    except BaseException as error:  # noqa: BLE001 - raised again by whoever asks; a tool may call sys.exit
         failure = error
     else:
         return lambda: value
@@ -205,10 +207,10 @@ async def pump(read: Callable[[Channel[T]], Awaitable[None]], channel: Channel[T
     """Fill a channel, and end it whatever happens."""
     try:
         await read(channel)
-    except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
-        channel.end(error)
-    except BaseException:
+    except anyio.get_cancelled_exc_class():
         channel.end(None)
         raise
+    except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+        channel.end(error)
     else:
         channel.end(None)

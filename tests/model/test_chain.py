@@ -65,6 +65,13 @@ def says(text: str) -> list:
     return [TextDelta(0, text), Done(finish_reason="stop", usage=USAGE, id="last")]
 
 
+async def read_into(seen: list, chain: ChainStream) -> None:
+    """Keep what comes before a failure."""
+    async with chain:
+        while events := await chain.take():
+            seen.extend(events)
+
+
 async def wait(seconds: float) -> float:
     await anyio.sleep(seconds)
     return seconds
@@ -183,8 +190,7 @@ async def test_awaited_chains_may_be_eager_and_loops_alone_may_not() -> None:
     await model.chain("hi", tools=[wait], eager=True)
     assert anyio.current_time() - began == 5
     with pytest.raises(ConfigError, match="async with"):
-        async for _ in model.chain("hi", tools=[wait], eager=True):
-            pass
+        await anext(aiter(model.chain("hi", tools=[wait], eager=True)))
 
 
 async def test_eager_results_keep_call_order() -> None:
@@ -213,11 +219,9 @@ async def test_a_stream_that_breaks_ends_its_eager_tools(end) -> None:
             ended.append("hang")
 
     events = [*call(0, "hang"), TextDelta(1, "a"), Pause(1), *([end] if end else [])]
-    seen = []
+    seen: list = []
     with pytest.raises(ConnectionLost if end else TruncatedStreamError) as caught:
-        async with ScriptedModel([events]).chain("x", tools=[hang], eager=True) as chain:
-            async for event in chain:
-                seen.append(event)
+        await read_into(seen, ScriptedModel([events]).chain("x", tools=[hang], eager=True))
     assert ended == ["hang"]
     assert not any(isinstance(event, ToolResultOut) for event in seen)
     assert caught.value.partial is not None
@@ -263,17 +267,16 @@ async def test_closing_from_another_task_ends_a_wait_for_a_tool() -> None:
         finally:
             ended.append("hang")
 
-    async with ScriptedModel([asks(*call(0, "hang"))]).chain("x", tools=[hang]) as chain:
-        async with anyio.create_task_group() as group:
+    chain = ScriptedModel([asks(*call(0, "hang"))]).chain("x", tools=[hang])
 
-            async def close() -> None:
-                await anyio.sleep(1)
-                await chain.aclose()
+    async def close() -> None:
+        await anyio.sleep(1)
+        await chain.aclose()
 
-            group.start_soon(close)
-            with pytest.raises(TruncatedStreamError):
-                async for _ in chain:
-                    pass
+    async with chain, anyio.create_task_group() as group:
+        group.start_soon(close)
+        with pytest.raises(TruncatedStreamError):
+            await chain.response()
     assert (ended, chain.state) == (["hang"], "cancelled")
 
 
@@ -335,11 +338,9 @@ async def test_a_pause_is_taken_up_again_from_its_history() -> None:
 async def test_a_loop_that_never_ends_is_ended(limits, limit) -> None:
     rounds = [asks(Pause(5), *call(0, "wait", f"w{n}", seconds=5)) for n in range(30)]
     model = ScriptedModel(rounds)
-    seen = []
+    seen: list = []
     with pytest.raises(ChainLimitError) as caught:
-        async with model.chain("x", tools=[wait], limits=limits) as chain:
-            async for event in chain:
-                seen.append(event)
+        await read_into(seen, model.chain("x", tools=[wait], limits=limits))
     error = caught.value
     assert (error.limit, error.value) == (limit, getattr(limits, limit))
     assert error.partial is not None

@@ -177,9 +177,9 @@ async def test_a_conversation_chains_and_stays_json() -> None:
     model = ScriptedModel([asks(), OK, asks(), OK, OK])
     talk = model.conversation(system="s", tools=[notes.note])
     await talk.chain("a")
-    with pytest.raises(ConfigError, match="second prompt"):
-        async with talk.chain("b") as chain:
-            await anext(chain)
+    async with talk.chain("b") as chain:
+        await anext(chain)
+        with pytest.raises(ConfigError, match="second prompt"):
             talk.chain("c")
     assert notes.seen == [1]
     assert len(talk.responses) == 1

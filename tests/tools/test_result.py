@@ -1,7 +1,7 @@
 """Results made from what functions give."""
 
 import dataclasses
-import datetime
+import datetime as dt
 
 import pytest
 
@@ -32,7 +32,7 @@ class Model:
         (("a", "b"), '["a","b"]'),
         (Point(1), '{"x":1}'),
         (Model(), '{"mode":"json"}'),
-        (datetime.date(2026, 1, 2), '"2026-01-02"'),
+        (dt.date(2026, 1, 2), '"2026-01-02"'),
         ({1}, "[1]"),
     ],
 )

@@ -38,6 +38,22 @@ async def face(model: llmstream.Model) -> None:
             assert_type(text, str)
 
 
+async def tools(model: llmstream.Model) -> None:
+    async def double(n: int, call: llmstream.ToolCall) -> int:
+        return 2 * n
+
+    chain = model.chain("x", tools=[double, llmstream.Tool("f"), llmstream.Toolbox()], eager=True)
+    assert_type(chain, llmstream.ChainStream)
+    assert_type(chain.responses, tuple[Response, ...])
+    response = await chain
+    assert_type(response, Response)
+    assert_type(await response.execute_tool_calls([double]), tuple[llmstream.ToolResultPart, ...])
+    assert_type(model.conversation(tools=[double]).chain("x"), llmstream.ChainStream)
+    assert_type(llmstream.tool(double), llmstream.FunctionTool)
+    assert_type(llmstream.tool(name="d")(double), llmstream.FunctionTool)
+    assert_type(sync.get_model("demo").chain("x", tools=[double]), sync.ChainStream)
+
+
 def without_await() -> None:
     model = sync.get_model("demo", key=llmstream.Secret("k"))
     assert_type(model, sync.Model)

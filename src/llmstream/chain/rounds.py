@@ -27,12 +27,13 @@ class CallIds:
     def __init__(self, messages: Iterable[Message] = ()) -> None:
         parts = (part for message in messages for part in message.parts)
         self._seen = {part.id for part in parts if isinstance(part, ToolCallPart)}
+        self._numbers: dict[str, int] = {}
 
     def own(self, id: str, /) -> str:
         """The id, or where it is empty or another call's, one that is free."""
-        base, number, own = id or "call", 1, id
+        base, own = id or "call", id
         while not own or own in self._seen:
-            number += 1
+            self._numbers[base] = number = self._numbers.get(base, 1) + 1
             own = f"{base}_{number}"
         self._seen.add(own)
         return own

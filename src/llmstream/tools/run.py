@@ -78,7 +78,8 @@ class Crew:
         self._bench = bench
         self._functions = bench.tools.functions()
         self._jobs: list[_Job] = []
-        self._begun = self._told = 0
+        self._ranked: list[_Job] | None = None
+        self._begun = self._told = self._running = 0
         self._places = anyio.CapacityLimiter(bench.limits.parallel)
         self._reports: deque[Report] = deque(maxlen=_MOST_REPORTS)
         self._news = anyio.Event()
@@ -94,12 +95,12 @@ class Crew:
     @property
     def results(self) -> tuple[ToolResultPart, ...]:
         """What has come, in call order."""
-        return tuple(job.result for job in self._ranked() if job.result is not None)
+        return tuple(job.result for job in self._by_rank() if job.result is not None)
 
     @property
     def over(self) -> bool:
         """Whether no call runs any more."""
-        return self._begun == len(self._jobs) and all(job.over for job in self._jobs)
+        return self._begun == len(self._jobs) and not self._running
 
     def add(self, call: ToolCallPart, /, *, rank: int, result: ToolResultPart | None = None) -> None:
         """Add a call to be begun after the others, unless it has a `result`; its result is told by `rank`."""
@@ -112,6 +113,7 @@ class Crew:
     def begin(self, group: TaskGroup, /) -> None:
         """Begin the calls that were not begun, as tasks of a group."""
         for job in self._jobs[self._begun :]:
+            self._running += 1
             group.start_soon(self._attend, job)
         self._begun = len(self._jobs)
 
@@ -147,12 +149,14 @@ class Crew:
         """Cancel what still runs, and wait for its end."""
         self._cancel()
         with anyio.CancelScope(shield=True):
-            while any(not job.over for job in self._jobs[: self._begun]):
+            while self._running:
                 self._news = anyio.Event()
                 await self._news.wait()
 
-    def _ranked(self) -> list[_Job]:
-        return sorted(self._jobs, key=lambda job: job.rank)
+    def _by_rank(self) -> list[_Job]:
+        if self._ranked is None or len(self._ranked) < len(self._jobs):
+            self._ranked = sorted(self._jobs, key=lambda job: job.rank)
+        return self._ranked
 
     def _cancel(self) -> None:
         for job in self._jobs:
@@ -160,12 +164,12 @@ class Crew:
 
     def _take(self) -> Sequence[Report | ToolResultPart]:
         found: list[Report | ToolResultPart] = [*self.reports()]
-        for job in self._ranked()[self._told :]:
-            if not job.over:
-                break
+        jobs = self._by_rank()
+        while self._told < len(jobs) and jobs[self._told].over:
+            result = jobs[self._told].result
             self._told += 1
-            if job.result is not None:
-                found.append(job.result)
+            if result is not None:
+                found.append(result)
         return found
 
     async def _attend(self, job: _Job) -> None:
@@ -175,6 +179,7 @@ class Crew:
         finally:
             job.asked.set()
             job.over = True
+            self._running -= 1
             self._news.set()
 
     async def _see_to(self, job: _Job) -> None:

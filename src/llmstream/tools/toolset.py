@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
@@ -45,10 +46,10 @@ class Toolset:
         """
         told = tuple(item.declaration if isinstance(item, FunctionTool) else item for item in self._each())
         if any(not isinstance(item, Tool | ServerSideTool) for item in self.items):
-            names = [tool.name for tool in told if isinstance(tool, Tool)]
-            twice = next((name for name in names if names.count(name) > 1), None)
-            if twice is not None:
-                raise ConfigError(f"expected each tool's name once in tools, got {twice!r} twice")
+            counts = Counter(tool.name for tool in told if isinstance(tool, Tool))
+            name, count = next(iter(counts.most_common(1)), ("", 0))
+            if count > 1:
+                raise ConfigError(f"expected each tool's name once in tools, got {name!r} twice")
         return told
 
     def functions(self) -> Mapping[str, FunctionTool]:
