@@ -160,11 +160,9 @@ async def test_reports_come_while_the_tool_runs() -> None:
 
     model = ScriptedModel([asks(*call(0, "work")), says("ok")])
     began = anyio.current_time()
-    seen = []
     async with model.chain("hi", tools=[work]) as chain:
-        async for event in chain:
-            if isinstance(event, ToolProgress | ToolResultOut):
-                seen.append((anyio.current_time() - began, type(event)))
+        timed = [(anyio.current_time() - began, type(event)) async for event in chain]
+    seen = [(time, kind) for time, kind in timed if kind in {ToolProgress, ToolResultOut}]
     assert seen == [(0, ToolProgress), (5, ToolProgress), (5, ToolResultOut)]
     alone = ScriptedModel([asks(*call(0, "work")), says("ok")]).chain("hi", tools=[work])
     told = [event.data async for event in alone if isinstance(event, ToolProgress)]
