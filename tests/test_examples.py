@@ -1,5 +1,8 @@
 """Each example runs offline, as a user would run it."""
 
+import contextlib
+import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +13,8 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 CASES = {
     "every_event.py": ([], '"type":"done"'),
     "tool_loop.py": ([], "sunny, 21 degrees"),
+    "web.py": ([], 'data: {"type":"done"'),
+    "approval.py": (["{tmp}/state.json"], "waits for agreement: get_weather"),
     "store_and_resume.py": (["{tmp}/talk.json"], "This is turn 1"),
 }
 
@@ -36,3 +41,22 @@ def test_the_stored_conversation_goes_on(tmp_path: Path) -> None:
     file = str(tmp_path / "talk.json")
     run("store_and_resume.py", [file, "hello"])
     assert "This is turn 2" in run("store_and_resume.py", [file, "again"])
+
+
+def test_a_chain_goes_on_in_another_process_when_it_was_agreed_to(tmp_path: Path) -> None:
+    file = str(tmp_path / "state.json")
+    run("approval.py", [file])
+    assert "sunny in" in run("approval.py", [file, "yes"])
+
+
+def test_the_notebook_runs_from_top_to_bottom() -> None:
+    notebook = json.loads((EXAMPLES / "notebook.ipynb").read_text("utf-8"))
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
+    names: dict[str, object] = {}
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                exec("".join(cell["source"]), names)
+    assert "['user', 'assistant', 'user']" in said.getvalue()
+    assert "[0, 1, 2]" in said.getvalue()

@@ -313,3 +313,61 @@ def test_any_model_may_stand_behind_one(tmp_path) -> None:
     played = sync.Model(llmstream.replay(tmp_path / "log"))
     with played.prompt("hi") as stream:
         assert next(stream) == TextDelta(0, "hello world")
+
+
+class Echo(Model):
+    """Says the prompt; notes how many calls are open, and how many there were."""
+
+    name = "echo/echo"
+    id = "echo"
+
+    def __init__(self) -> None:
+        self.asked = self.running = 0
+
+    async def events(self, request):
+        self.asked += 1
+        self.running += 1
+        try:
+            text = request.messages[-1].text()
+            await anyio.sleep(0.001 * (self.asked % 3))
+            if text == "13":
+                raise ServerError("unlucky")
+            yield TextDelta(0, text)
+            yield Done(finish_reason="stop")
+        finally:
+            self.running -= 1
+
+
+def test_many_prompts_give_their_outcomes_in_order() -> None:
+    told = []
+    prompts = sync.map_prompts(
+        sync.Model(Echo()), map(str, range(20)), concurrency=4, on_progress=told.append
+    )
+    outcomes = list(prompts)
+    assert [o.response.text() if o.response else str(o.error) for o in outcomes] == [
+        "unlucky" if n == 13 else str(n) for n in range(20)
+    ]
+    assert isinstance(outcomes[0].response, sync.Response)
+    assert told[-1].finished == 20
+    assert list(sync.map_prompts(sync.Model(Echo()), [])) == []
+
+
+@pytest.mark.parametrize("how", ["with", "loop"])
+def test_many_prompts_are_closed_when_they_are_left(how: str) -> None:
+    model, taken = Echo(), 0
+
+    def prompts():
+        nonlocal taken
+        while True:
+            taken += 1
+            yield "x"
+
+    mapped = sync.map_prompts(sync.Model(model), prompts(), concurrency=4)
+    if how == "with":
+        with mapped:
+            next(iter(mapped))
+    else:
+        for _ in mapped:
+            break
+    assert model.running == 0
+    assert taken < 100

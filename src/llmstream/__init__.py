@@ -76,6 +76,9 @@ from llmstream.errors import (
     ServerError as ServerError,
 )
 from llmstream.errors import (
+    SlowConsumerError as SlowConsumerError,
+)
+from llmstream.errors import (
     TimeoutExceeded as TimeoutExceeded,
 )
 from llmstream.errors import (
@@ -238,6 +241,10 @@ if TYPE_CHECKING:
     from llmstream.client.retries import Attempt as Attempt
     from llmstream.client.retries import Retries as Retries
     from llmstream.client.timeouts import Timeouts as Timeouts
+    from llmstream.model.bulk import Outcome as Outcome
+    from llmstream.model.bulk import PromptMap as PromptMap
+    from llmstream.model.bulk import PromptProgress as PromptProgress
+    from llmstream.model.bulk import map_prompts as map_prompts
     from llmstream.model.chain import ChainStream as ChainStream
     from llmstream.model.connected import ConnectedProvider as ConnectedProvider
     from llmstream.model.conversation import Conversation as Conversation
@@ -262,6 +269,7 @@ if TYPE_CHECKING:
     from llmstream.tools.function import FunctionTool as FunctionTool
     from llmstream.tools.function import tool as tool
     from llmstream.tools.limits import ToolLimits as ToolLimits
+    from llmstream.tools.mcp import mcp_toolbox as mcp_toolbox
     from llmstream.tools.signals import CancelToolCall as CancelToolCall
     from llmstream.tools.signals import PauseChain as PauseChain
     from llmstream.tools.signals import Progress as Progress
@@ -285,10 +293,13 @@ _LAZY = {
     "Limits": "client.limits",
     "Loss": "model.portable",
     "Model": "model.model",
+    "Outcome": "model.bulk",
     "Output": "output",
     "PartialObject": "output",
     "PauseChain": "tools.signals",
     "Progress": "tools.signals",
+    "PromptMap": "model.bulk",
+    "PromptProgress": "model.bulk",
     "Provider": "providers._provider",
     "RateLimiter": "client.limiter",
     "Response": "model.response",
@@ -304,6 +315,8 @@ _LAZY = {
     "get_provider": "model.registry",
     "hedge": "model.hedge",
     "hookimpl": "plugins",
+    "map_prompts": "model.bulk",
+    "mcp_toolbox": "tools.mcp",
     "open_attachments": "client.attach",
     "portability_report": "model.portable",
     "ported": "model.portable",
@@ -311,7 +324,7 @@ _LAZY = {
     "replay": "model.replaying",
     "tool": "tools.function",
 }
-_ROOMS = {"sync", "testing", "wire"}
+_ROOMS = {"stream", "sync", "testing", "wire"}
 
 
 def __getattr__(name: str) -> object:

@@ -27,6 +27,7 @@ LLMStreamError
 │   ├── ContentBlockedError
 │   └── ServerError
 ├── ToolError                   a tool of the caller's failed
+├── SlowConsumerError           a consumer of a shared stream did not keep up
 ├── ChainLimitError             a chain of calls reached a limit; has `.limit .value .history`
 └── OutputError                 the answer does not fit the schema that was asked for
 """
@@ -256,6 +257,10 @@ class ServerError(ProviderError):
 
 class ToolError(LLMStreamError):
     """A tool of the caller's failed."""
+
+
+class SlowConsumerError(LLMStreamError):
+    """A consumer of a shared stream did not keep up, and was to be disconnected then."""
 
 
 class ChainLimitError(LLMStreamError):

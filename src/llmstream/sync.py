@@ -1,27 +1,19 @@
 """The same names without await: for scripts, thread pools and notebooks whose loop is running.
 
-One daemon thread runs an event loop for all calls. A call is pumped there: a task reads its events and
-puts them, in the batches in which they came, into a bounded channel that the calling thread takes from.
-Ctrl-C ends the wait for the channel, the pump is cancelled, and its connection is closed before the
-interrupt goes on.
+A call is pumped in the thread that `portal` keeps: a task reads its events and puts them, in the batches
+in which they came, into a bounded channel that the calling thread takes from. Ctrl-C ends the wait for the
+channel, the pump is cancelled, and its connection is closed before the interrupt goes on.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
-import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, wraps
-from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar, overload
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar, Unpack, overload
 
-import anyio
 import attrs
-from anyio.from_thread import BlockingPortal
 
 from llmstream.client import attach as _attach
 from llmstream.client import download as _download
@@ -29,8 +21,10 @@ from llmstream.client.limiter import RateLimiter
 from llmstream.client.limits import Limits
 from llmstream.client.retries import Retries
 from llmstream.client.timeouts import Timeouts
-from llmstream.errors import ConfigError
 from llmstream.jsontext import JSON, JSONObject
+from llmstream.model import (
+    bulk as _bulk,
+)
 from llmstream.model import (
     chain as _chain,
 )
@@ -56,6 +50,10 @@ from llmstream.model.ask import OptionsLike
 from llmstream.model.credential import Key
 from llmstream.output import PartialEvent, SchemaLike
 from llmstream.output import T as Parsed
+from llmstream.portal import Channel as _Channel
+from llmstream.portal import Task as _Task
+from llmstream.portal import pump as _pump
+from llmstream.portal import thread as _thread
 from llmstream.serial import ResponseDict
 from llmstream.tools.limits import ToolLimits
 from llmstream.tools.run import AfterCall, BeforeCall
@@ -75,190 +73,12 @@ T = TypeVar("T")
 
 # How many events may wait for a slow consumer before the pump stops reading.
 _CHANNEL_EVENTS = 1024
-_CLOSE_SECONDS = 1.0
 
 
-class _Thread:
-    """The thread that all calls run in, started by the first and stopped at exit."""
-
-    def __init__(self) -> None:
-        self.stopped = False
-        self._lock = threading.Lock()
-        self._portal: BlockingPortal | None = None
-        self._thread: threading.Thread | None = None
-
-    def portal(self) -> BlockingPortal:
-        if self.stopped:
-            raise ConfigError("expected a running interpreter, got a call while it shuts down")
-        with self._lock:
-            if self._portal is None:
-                ready: Future[BlockingPortal] = Future()
-                self._thread = threading.Thread(
-                    target=anyio.run, args=(_serve, ready), name="llmstream", daemon=True
-                )
-                self._thread.start()
-                self._portal = ready.result()
-            return self._portal
-
-    def stop(self) -> None:
-        self.stopped = True
-        portal, thread, self._portal = self._portal, self._thread, None
-        if portal is not None and thread is not None:
-            portal.start_task_soon(portal.stop, True)
-            thread.join(_CLOSE_SECONDS)
-
-    def forget(self) -> None:
-        """After a fork the thread is gone, and its lock may be held for ever: begin anew."""
-        self._lock = threading.Lock()
-        self._portal = self._thread = None
-
-
-async def _serve(ready: Future[BlockingPortal]) -> None:
-    async with BlockingPortal() as portal:
-        ready.set_result(portal)
-        await portal.sleep_until_stopped()
-
-
-_thread = _Thread()
-atexit.register(_thread.stop)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_thread.forget)
-
-
-class _Task(Generic[T]):
-    """A task of the portal that can be cancelled and waited for until it has closed what it held.
-
-    An interrupt may come between any two steps of the calling thread. So the task is made before it is
-    started, has a cancel scope of its own, and speaks through queues, which an interrupt leaves whole: a
-    thread that is interrupted in a Condition may keep its lock, and the portal would wait for it for ever.
-    """
-
-    def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
-        self._function = function
-        self._outcome: SimpleQueue[Callable[[], T]] = SimpleQueue()
-        self._ended: SimpleQueue[None] = SimpleQueue()
-        self._over = self._cancelled = False
-        self._scope: anyio.CancelScope | None = None
-
-    def start(self) -> None:
-        _thread.portal().start_task_soon(self._run)
-
-    def result(self) -> T:
-        try:
-            self.start()
-            return self._outcome.get()()
-        except Exception:
-            raise
-        except BaseException:
-            self.cancel()
-            raise
-
-    def cancel(self) -> None:
-        self._cancelled = True
-        if not self._over:
-            _thread.portal().start_task_soon(self._stop)
-            with suppress(Empty):
-                self._ended.get(timeout=_CLOSE_SECONDS)
-
-    async def _run(self) -> None:
-        outcome: Callable[[], T] = _gone
-        try:
-            with anyio.CancelScope() as self._scope:
-                if self._cancelled:
-                    self._scope.cancel()
-                outcome = await _outcome_of(self._function)
-        finally:
-            self._over = True
-            self._outcome.put(outcome)
-            self._ended.put(None)
-
-    async def _stop(self) -> None:
-        if self._scope is not None:
-            self._scope.cancel()
-
-
-async def _outcome_of(function: Callable[[], Awaitable[T]]) -> Callable[[], T]:
-    """What a function gives or raises, to be given or raised again in another thread."""
-    try:
-        value = await function()
-    except anyio.get_cancelled_exc_class():
-        raise
-    except BaseException as error:  # noqa: BLE001 - raised again by whoever asks; a tool may call sys.exit
-        failure = error
-    else:
-        return lambda: value
-
-    def fail() -> T:
-        raise failure
-
-    return fail
-
-
-def _gone() -> NoReturn:
-    raise ConfigError("expected the call to run to its end, got the end of its thread")
-
-
-class _Channel:
-    """Batches of events on their way from the portal's thread to the caller's.
-
-    Each side counts for itself, and looks at the other's count only after it has told its own.
-    """
-
-    def __init__(self) -> None:
-        self._batches: SimpleQueue[Sequence[Event] | None] = SimpleQueue()
-        self._given = self._taken = 0
-        self._room: anyio.Event | None = None
-        self._error: BaseException | None = None
-        self._over = False
-
-    async def put(self, batch: Sequence[Event]) -> None:
-        self._given += len(batch)
-        self._batches.put(batch)
-        if self._given - self._taken >= _CHANNEL_EVENTS:
-            self._room = room = anyio.Event()
-            if self._given - self._taken >= _CHANNEL_EVENTS:
-                await room.wait()
-            self._room = None
-
-    def end(self, error: BaseException | None) -> None:
-        self._error = error
-        self._batches.put(None)
-
-    def take(self) -> list[Event]:
-        """All that is there, waiting for some; empty at the end."""
-        events: list[Event] = []
-        while not self._over and (not events or not self._batches.empty()):
-            batch = self._batches.get()
-            self._over = batch is None
-            events.extend(batch or ())
-        self._taken += len(events)
-        room = self._room
-        if room is not None:
-            _thread.portal().start_task_soon(_set, room)
-        if not events and self._error is not None:
-            raise self._error
-        return events
-
-    def drained(self) -> bool:
-        return self._over
-
-
-async def _set(event: anyio.Event) -> None:
-    event.set()
-
-
-async def _pump(stream: _stream.EventStream[_response.Response], channel: _Channel) -> None:
-    try:
-        async with stream:
-            while batch := await stream.take():
-                await channel.put(batch)
-    except anyio.get_cancelled_exc_class():
-        channel.end(None)
-        raise
-    except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-        channel.end(error)
-    else:
-        channel.end(None)
+async def _read(stream: _stream.EventStream[_response.Response], channel: _Channel[Event]) -> None:
+    async with stream:
+        while batch := await stream.take():
+            await channel.put(batch)
 
 
 class EventStream(Generic[Parsed]):
@@ -270,7 +90,7 @@ class EventStream(Generic[Parsed]):
 
     def __init__(self, stream: _stream.EventStream[_response.Response[Parsed]]) -> None:
         self._stream = stream
-        self._channel = _Channel()
+        self._channel = _Channel[Event](_CHANNEL_EVENTS)
         self._task: _Task[None] | None = None
         self._ready: Sequence[Event] = ()
         self._at = 0
@@ -387,7 +207,7 @@ class EventStream(Generic[Parsed]):
         """Wait for more events; an interrupt cancels the call before it goes on."""
         try:
             if self._task is None:
-                self._task = _Task(lambda: _pump(self._stream, self._channel))
+                self._task = _Task(lambda: _pump(partial(_read, self._stream), self._channel))
                 self._task.start()
             self._ready, self._at = self._channel.take(), 0
         except Exception:
@@ -594,6 +414,78 @@ class Model:
 
     def __repr__(self) -> str:
         return repr(self.behind)
+
+
+class PromptMap:
+    """The outcomes of many prompts, in their order; see `llmstream.map_prompts`."""
+
+    def __init__(self, prompts: _bulk.PromptMap) -> None:
+        # One outcome waits here, and the others where their number is bounded.
+        self._channel = _Channel[_bulk.Outcome[_response.Response]](1)
+        self._task = _Task(lambda: _pump(partial(_read_outcomes, prompts), self._channel))
+        self._started = False
+
+    def __iter__(self) -> Iterator[_bulk.Outcome[Response]]:
+        try:
+            while outcomes := self._take():
+                for outcome in outcomes:
+                    known = None if outcome.response is None else Response.of(outcome.response)
+                    yield _bulk.Outcome(index=outcome.index, response=known, error=outcome.error)
+        except GeneratorExit:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all calls now."""
+        if self._started and not _thread.stopped:
+            self._task.cancel()
+
+    def _take(self) -> Sequence[_bulk.Outcome[_response.Response]]:
+        """Wait for more outcomes; an interrupt cancels the calls before it goes on."""
+        try:
+            if not self._started:
+                self._started = True
+                self._task.start()
+            return self._channel.take()
+        except Exception:
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+
+async def _read_outcomes(
+    prompts: _bulk.PromptMap, channel: _Channel[_bulk.Outcome[_response.Response]]
+) -> None:
+    async with prompts:
+        async for outcome in prompts:
+            await channel.put((outcome,))
+
+
+def map_prompts(
+    model: Model,
+    prompts: Iterable[_bulk.Prompt],
+    /,
+    *,
+    concurrency: int = 8,
+    on_progress: _bulk.Report | None = None,
+    **terms: Unpack[_bulk.PromptTerms],
+) -> PromptMap:
+    """Ask a model many prompts and give an outcome for each, in their order; see `llmstream.map_prompts`.
+
+    The prompts are taken, and `on_progress` is called, in the thread that all calls run in.
+    """
+    return PromptMap(
+        _bulk.map_prompts(model.behind, prompts, concurrency=concurrency, on_progress=on_progress, **terms)
+    )
 
 
 class ConnectedProvider:

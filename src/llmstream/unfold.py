@@ -7,6 +7,7 @@ from itertools import islice
 from typing import assert_never
 
 from llmstream.values.content import (
+    Attachment,
     AttachmentPart,
     OpaquePart,
     Part,
@@ -64,8 +65,15 @@ def _kind(part: Part) -> PartKind | None:
             return "text"
         case ReasoningPart(text="", redacted=False):
             return "reasoning"
+        case AttachmentPart() if _is_empty(part):
+            return "attachment"
         case _:
             return None
+
+
+def _is_empty(part: AttachmentPart) -> bool:
+    """Whether it was opened and nothing came: what comes may yet be an image, or audio."""
+    return part == AttachmentPart(Attachment(data=b""), provider_metadata=part.provider_metadata)
 
 
 def _part(index: int, part: Part) -> Iterator[Event]:
@@ -80,7 +88,8 @@ def _part(index: int, part: Part) -> Iterator[Event]:
         case ToolResultPart():
             yield _result(index, part)
         case AttachmentPart():
-            yield _file(index, part)
+            if not (_is_empty(part) and part.provider_metadata):
+                yield _file(index, part)
         case OpaquePart():
             yield OpaqueOut(index, part.provider, type=part.type, data=part.data)
         case _:

@@ -50,6 +50,7 @@ class History:
         self._provider = provider
         self._quirks = quirks
         self._written: list[JSONObject] = []
+        self._instructions: tuple[JSON, CacheTime | None] | None = None
         self._ids = CallIds(provider, quirks.call_ids, given=WIRE_ID)
         # Files that tools gave: they wait until the last result of the turn is written.
         self._files: list[JSONObject] = []
@@ -61,7 +62,12 @@ class History:
         start = len(self._written)
         match message.role:
             case "system":
-                self._written.append({"role": "system", "content": self._system(message)})
+                content = self._system(message)
+                # A turn repeats the instructions that still hold; the model is told once.
+                if (content, message.cache) == self._instructions:
+                    return
+                self._instructions = content, message.cache
+                self._written.append({"role": "system", "content": content})
             case "user":
                 self._written.append({"role": "user", "content": self._user(message)})
             case "assistant":
