@@ -22,30 +22,16 @@ from llmstream.client.limits import Limits
 from llmstream.client.retries import Retries
 from llmstream.client.timeouts import Timeouts
 from llmstream.jsontext import JSON, JSONObject
-from llmstream.model import (
-    bulk as _bulk,
-)
-from llmstream.model import (
-    chain as _chain,
-)
-from llmstream.model import (
-    connected as _connected,
-)
-from llmstream.model import (
-    conversation as _conversation,
-)
-from llmstream.model import (
-    model as _model,
-)
+from llmstream.model import bulk as _bulk
+from llmstream.model import chain as _chain
+from llmstream.model import connected as _connected
+from llmstream.model import conversation as _conversation
+from llmstream.model import model as _model
 from llmstream.model import (
     registry,
 )
-from llmstream.model import (
-    response as _response,
-)
-from llmstream.model import (
-    stream as _stream,
-)
+from llmstream.model import response as _response
+from llmstream.model import stream as _stream
 from llmstream.model.ask import OptionsLike
 from llmstream.model.credential import Key
 from llmstream.output import PartialEvent, SchemaLike
