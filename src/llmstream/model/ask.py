@@ -137,6 +137,8 @@ def _string(given: object, where: str) -> str:
 
 
 def _items(where: str, given: object, kind: type[T], what: str) -> tuple[T, ...]:
+    if given == ():
+        return ()
     if not isinstance(given, Iterable):
         raise ConfigError(f"expected a list as {where}, got {type(given).__name__}")
     items = tuple(cast("Iterable[object]", given))

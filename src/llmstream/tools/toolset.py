@@ -32,6 +32,8 @@ class Toolset:
         """
         if isinstance(given, Toolset):
             return given
+        if given == ():
+            return _NO_TOOLS
         if not isinstance(given, Iterable):
             raise ConfigError(f"expected a list as tools, got {type(given).__name__}")
         tools = cls(tuple(_taken(item, at) for at, item in enumerate(cast("Iterable[object]", given))))
@@ -44,6 +46,8 @@ class Toolset:
         Raises:
             ConfigError: when a function has the name of another tool.
         """
+        if not self.items:
+            return ()
         told = tuple(item.declaration if isinstance(item, FunctionTool) else item for item in self._each())
         if any(not isinstance(item, Tool | ServerSideTool) for item in self.items):
             counts = Counter(tool.name for tool in told if isinstance(tool, Tool))
@@ -77,6 +81,9 @@ class Toolset:
                 yield from item.tools()
             else:
                 yield item
+
+
+_NO_TOOLS = Toolset()
 
 
 def _taken(item: object, at: int) -> AnyTool | FunctionTool | Toolbox:
