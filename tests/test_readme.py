@@ -41,6 +41,14 @@ async def test_the_python_blocks_run_one_after_the_other(clean_plugins, capsys) 
     assert "Pretty Polly" in out
 
 
+def test_the_rows_of_the_table_of_faults_have_tests() -> None:
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests" / "faults").glob("test_*.py"))
+    commands = re.findall(r"`pytest tests/faults -k \"?([\w ]+)\"?`", README)
+    assert len(commands) >= 10
+    for row in (row for command in commands for row in command.split(" or ")):
+        assert re.search(rf"def test_{row}(_\d\d)*_|def test_row_\d\d_{row[4:]}_", tests), row
+
+
 def test_the_first_two_commands_run_and_test_it() -> None:
     run, test = [text.strip() for language, text in BLOCKS if language == "sh"][:2]
     assert run.endswith('.venv/bin/llmstream "Capital of France?"')

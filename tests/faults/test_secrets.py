@@ -19,6 +19,7 @@ from llmstream import (
     LLMStreamError,
     Model,
     Request,
+    Retries,
     Secret,
     Timeouts,
     get_model,
@@ -34,6 +35,7 @@ from llmstream.wire.sign import Credentials
 
 pytestmark = pytest.mark.anyio
 SENTINEL = "sk-SENTINEL-0123456789abcdefXYZ"
+AT_ONCE = Retries(first_wait=0.0)
 # Pieces that a peer repeats, or that a cut message leaves.
 PIECES = (SENTINEL, SENTINEL[:14], SENTINEL[-12:], "SENTINEL")
 ANSWER = (
@@ -206,7 +208,9 @@ async def test_row_76_a_call_that_succeeds_shows_no_key(
         if source == "environment":
             monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
         base_url = None if source == "environment" else f"{server.url}/v1"
-        model = get_model("openai-chat/m", base_url=base_url, key=keys.get(source), http=http)
+        model = get_model(
+            "openai-chat/m", base_url=base_url, key=keys.get(source), http=http, retries=AT_ONCE
+        )
         stream = model.prompt("x")
         response = await stream
         conversation = model.conversation()
@@ -241,7 +245,7 @@ def test_row_76_the_sync_face_shows_no_key(fault: str) -> None:
         anyio.from_thread.start_blocking_portal() as portal,
         portal.wrap_async_context_manager(serve(FAULTS[fault])) as server,
     ):
-        model = sync.get_model("openai-chat/m", base_url=f"{server.url}/v1", key=SENTINEL)
+        model = sync.get_model("openai-chat/m", base_url=f"{server.url}/v1", key=SENTINEL, retries=AT_ONCE)
         stream = model.prompt("x")
         with pytest.raises(LLMStreamError) as caught:
             stream.response()
