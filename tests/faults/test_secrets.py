@@ -106,8 +106,11 @@ def everything_logged(caplog: pytest.LogCaptureFixture, recwarn: pytest.Warnings
     caplog.set_level(logging.DEBUG)
     for name in ("httpx", "httpcore", "httpx2", "httpcore2", "asyncio", "anyio", "trio", "llmstream"):
         caplog.set_level(logging.DEBUG, name)
+    # What the tests before have made is not looked through each time.
+    gc.freeze()
     yield
     gc.collect()
+    gc.unfreeze()
     clean(caplog.text, *(repr(record.__dict__) for record in caplog.records))
     clean(*(str(warning.message) for warning in recwarn.list))
 
@@ -175,7 +178,7 @@ async def token() -> str:
 
 
 def own_model(url: str, **more: Any) -> Model:
-    return get_model("openai-chat/m", base_url=f"{url}/v1", **{"key": SENTINEL, **more})
+    return get_model("openai-chat/m", base_url=f"{url}/v1", **{"key": SENTINEL, "retries": AT_ONCE, **more})
 
 
 def was_sent(server: Server) -> None:
