@@ -12,7 +12,6 @@ from llmstream import Attachment, ConfigError, Done, TextDelta, ToolCallEnd, Too
 from llmstream.testing.fakes import ScriptedModel
 from llmstream.tools.mcp import MCPToolbox
 
-pytest.importorskip("mcp")
 pytestmark = [
     pytest.mark.anyio,
     # On trio the SDK's HTTP client leaves its inner generators to the garbage collector.
