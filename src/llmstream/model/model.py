@@ -23,7 +23,7 @@ from llmstream.model.conversation import Conversation
 from llmstream.model.held import holding
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
-from llmstream.model.terms import Terms
+from llmstream.model.terms import Terms, must_be_a, must_be_terms
 from llmstream.output import Output, SchemaLike, T, shaped
 from llmstream.tools.run import AfterCall, BeforeCall, Bench
 from llmstream.tools.toolset import ToolLike, Toolset
@@ -170,7 +170,9 @@ class Model(ABC):
         Raises:
             ConfigError: when there is nothing to send, or a value is of the wrong kind.
         """
-        bounds, given = limits or ChainLimits(), Toolset.of(tools)
+        must_be_terms(timeouts=timeouts, retries=retries, budget=budget)
+        bounds, given = ChainLimits() if limits is None else limits, Toolset.of(tools)
+        must_be_a(ChainLimits, "limits", bounds)
         output = None if schema is None else Output.of(schema)
         if isinstance(prompt, Request):
             if any((messages, system, attachments, tool_choice, schema, options)):

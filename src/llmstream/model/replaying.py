@@ -23,6 +23,7 @@ from llmstream.model.provided import ProviderModel
 from llmstream.model.recording import VERSION, written
 from llmstream.serial import event_from_dict
 from llmstream.transport.base import Exchange, HttpCall
+from llmstream.values.amounts import is_amount
 from llmstream.values.events import Done, Event
 from llmstream.values.request import Request
 from llmstream.wire.http import ResponseHead
@@ -59,8 +60,8 @@ def replay(
     Raises:
         ConfigError: when there is no such recording, and from a call, when it was not recorded.
     """
-    if speed is not None and not speed > 0:
-        raise ConfigError(f"expected a speed above 0, got {speed}")
+    if speed is not None and not (is_amount(speed) and speed > 0):
+        raise ConfigError(f"expected a speed above 0, got {speed!r}")
     if through is not None and not isinstance(through, ProviderModel):
         raise ConfigError(f"expected a provider's model to decode through, got {type(through).__name__}")
     calls = [call for call in recorded(Path(path)) if model in {None, call.name}]
