@@ -40,7 +40,7 @@ def hedge(model: Model, *, after: float, attempts: int = 2) -> Model:
     must_be_model(model, "hedge")
     if not is_amount(after):
         raise ConfigError(f"expected 0 seconds or more as after, got {after!r}")
-    if not isinstance(attempts, int) or not is_amount(attempts, 1):
+    if not is_amount(attempts, 1):
         raise ConfigError(f"expected 1 or more attempts, got {attempts!r}")
     return Hedge(model, after=after, attempts=attempts)
 

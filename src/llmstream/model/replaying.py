@@ -15,6 +15,7 @@ import anyio.lowlevel
 import attrs
 
 from llmstream import errors
+from llmstream.client.retries import ONCE
 from llmstream.errors import ConfigError, ConnectionLost, LLMStreamError, ProviderError, TruncatedStreamError
 from llmstream.jsontext import JSONError, JSONObject, loads
 from llmstream.model.batched import BatchedModel
@@ -153,8 +154,8 @@ class Replay(BatchedModel):
         if self._through is None:
             batches = _events(call, self._pace())
         else:
-            played = PlayedTransport(call.lines, self._pace())
-            batches = self._through.through(lambda _: played).batches(request)
+            played = PlayedTransport(_last_exchange(call.lines), self._pace())
+            batches = self._through.through(lambda _: played).batches(request, retries=ONCE)
         async with aclosing(batches):
             async for batch in batches:
                 yield batch  # noqa: ASYNC119 - closed with the generator
@@ -208,6 +209,12 @@ async def _events(call: RecordedCall, pace: Pace) -> AsyncGenerator[Sequence[Eve
                 pass
     if not done:
         raise TruncatedStreamError("expected a call that was recorded to its end, got one that stops before")
+
+
+def _last_exchange(lines: Sequence[Line]) -> Sequence[Line]:
+    """What followed when the call was made the last time; no event came of the times before."""
+    sent = [position for position, line in enumerate(lines) if line["record"] == "sent"]
+    return lines[sent[-1] :] if sent else lines
 
 
 class PlayedTransport:
