@@ -118,7 +118,7 @@ class Model(ABC):
                 raise ConfigError(
                     "expected nothing beside a Request but timeouts, retries, budget and keep, got more"
                 )
-            return self._stream(self._moded(prompt), terms)
+            return self._stream(self.moded(prompt), terms)
         output = None if schema is None else Output.of(schema)
         ask = Ask(
             prompt=prompt,
@@ -130,7 +130,7 @@ class Model(ABC):
             schema=output,
             options=options,
         )
-        return holding(self._stream(self._moded(ask.request(self.id)), terms), ask.tools).expecting(output)
+        return holding(self._stream(self.moded(ask.request(self.id)), terms), ask.tools).expecting(output)
 
     def chain(  # noqa: PLR0913 - a face
         self,
@@ -253,7 +253,7 @@ class Model(ABC):
         """How a schema is asked for where it does not say."""
         return "native"
 
-    def _moded(self, request: Request) -> Request:
+    def moded(self, request: Request, /) -> Request:
         """The request with its schema's mode, where that is not the wire's own words."""
         schema = request.schema
         if schema is None or schema.mode is not None or (mode := self.output_mode) == "native":

@@ -130,6 +130,7 @@ class Track:
             started=time.time(),
             name=model.name,
             id=model.id,
+            output_mode=model.output_mode,
             request=written(request),
         )
 

@@ -26,7 +26,7 @@ from llmstream.serial import event_from_dict
 from llmstream.transport.base import Exchange, HttpCall
 from llmstream.values.amounts import is_amount
 from llmstream.values.events import Done, Event
-from llmstream.values.request import Request
+from llmstream.values.request import OutputMode, Request
 from llmstream.wire.http import ResponseHead
 from llmstream.wire.limits import rate_limits
 
@@ -84,6 +84,7 @@ class RecordedCall:
     name: str
     id: str
     request: JSONObject
+    output_mode: OutputMode = "native"
     lines: list[Line] = attrs.field(factory=list[Line], repr=False)
 
 
@@ -106,7 +107,9 @@ def recorded(path: Path, /) -> list[RecordedCall]:
                 raise ConfigError(
                     f"expected a recording of version {VERSION}, got {line['version']} in {path}"
                 )
-            calls[key] = RecordedCall(line["name"], line["id"], line["request"])
+            calls[key] = RecordedCall(
+                line["name"], line["id"], line["request"], line.get("output_mode", "native")
+            )
     return list(calls.values())
 
 
@@ -134,6 +137,7 @@ class Replay(BatchedModel):
         self._left = list(calls)
         self.id = self._left[0].id
         self.name = self._left[0].name
+        self._output_mode = self._left[0].output_mode
         self._speed = speed
         self._through = through
 
@@ -147,6 +151,11 @@ class Replay(BatchedModel):
             LLMStreamError: what ended the call then.
         """
         return self._again(request)
+
+    @property
+    def output_mode(self) -> OutputMode:
+        """How a schema was asked for while it was recorded."""
+        return self._output_mode
 
     async def _again(self, request: Request) -> AsyncGenerator[Sequence[Event], None]:
         call = self._taken(request)
