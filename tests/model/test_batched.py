@@ -67,6 +67,8 @@ def test_a_models_name_is_no_model() -> None:
     must_be_model(Two(), "ask")
     with pytest.raises(ConfigError, match="a model to ask, got str"):
         must_be_model("openai/gpt", "ask")
+    with pytest.raises(ConfigError, match=r"a model to race, got llmstream\.sync\.Model"):
+        must_be_model(llmstream.sync.Model(Two()), "race")
 
 
 class Wordy(ScriptedModel):
@@ -82,9 +84,9 @@ SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}}
 @pytest.mark.parametrize(
     "wrap",
     [
-        lambda model, path: llmstream.record(model, path),
+        llmstream.record,
         lambda model, _: llmstream.hedge(model, after=9),
-        lambda model, _: llmstream.fallback(model),
+        lambda *given: llmstream.fallback(given[0]),
         lambda model, _: llmstream.fallback(ScriptedModel([[AuthError("no")]]), model),
         lambda model, _: llmstream.fallback(llmstream.hedge(Wordy([[AuthError("no")]]), after=9), model),
     ],
@@ -126,7 +128,7 @@ async def test_a_recorded_answer_to_a_schema_comes_again_in_any_mode(mode, tmp_p
 @pytest.mark.parametrize(
     "wrapped",
     [
-        lambda model: llmstream.fallback(model),
+        llmstream.fallback,
         lambda model: llmstream.hedge(model, after=1),
         lambda model: llmstream.record(model, "never-made"),
     ],

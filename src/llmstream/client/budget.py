@@ -24,6 +24,10 @@ class Budget:
     def __attrs_post_init__(self) -> None:
         for name in ("tokens", "cost", "seconds"):
             _check(name, getattr(self, name))
+        if self.prices is not None and not callable(self.prices):
+            raise ConfigError(
+                f"expected a function of a model's name and a usage as prices, got {self.prices!r}"
+            )
         self.pattern()
 
     def pattern(self) -> re.Pattern[str] | None:

@@ -15,10 +15,10 @@ from llmstream.values.events import Event
 from llmstream.values.request import OutputMode, Request
 
 if TYPE_CHECKING:
-    from llmstream.model.response import Response
-    from llmstream.model.stream import EventStream
     from llmstream.client.retries import Retries
     from llmstream.client.timeouts import Timeouts
+    from llmstream.model.response import Response
+    from llmstream.model.stream import EventStream
 
 
 class BatchedModel(Model):
@@ -89,4 +89,7 @@ def must_be_model(given: object, what: str, /) -> None:
         ConfigError: when it is none.
     """
     if not isinstance(given, Model):
-        raise ConfigError(f"expected a model to {what}, got {type(given).__name__}")
+        kind = type(given)
+        # The sync face has a Model of its own, behind which stands what is expected.
+        name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+        raise ConfigError(f"expected a model to {what}, got {name}")

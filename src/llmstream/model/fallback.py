@@ -74,8 +74,10 @@ def fallback(
         raise ConfigError("expected one or more models to fall back on, got none")
     for model in models:
         must_be_model(model, "fall back on")
-    if continue_partial not in {True, False, "prefill"}:
+    if not isinstance(continue_partial, bool) and continue_partial != "prefill":
         raise ConfigError(f'expected True, False or "prefill" as continue_partial, got {continue_partial!r}')
+    if not callable(when):
+        raise ConfigError(f"expected a function of an error as when, got {when!r}")
     return Fallback(models, continue_partial=continue_partial, when=when)
 
 

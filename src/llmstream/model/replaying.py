@@ -137,7 +137,7 @@ class Replay(BatchedModel):
         self._left = list(calls)
         self.id = self._left[0].id
         self.name = self._left[0].name
-        self._output_mode = self._left[0].output_mode
+        self._output_mode: OutputMode = self._left[0].output_mode
         self._speed = speed
         self._through = through
 
