@@ -22,6 +22,7 @@ from llmstream import (
     fetch_attachment,
     sync,
 )
+from llmstream.client import download
 from llmstream.client.download import MAX_REDIRECTS, Fetcher
 from llmstream.testing.loopback import Received, Reply, Server, replies, serve
 from llmstream.transport.addresses import Target, checked
@@ -240,6 +241,16 @@ async def test_a_body_that_stalls_ends_by_the_clock(clock: str, timeouts: Timeou
             await fetcher(timeouts=timeouts).fetch(named(server))
         await server.wait_closed()
     assert (caught.value.clock, caught.value.seconds) == (clock, 0.05)
+
+
+async def test_what_is_not_given_of_the_clocks_is_as_without(monkeypatch) -> None:
+    async def silent(_: Received, reply: Reply) -> None:
+        await reply.hang()
+
+    monkeypatch.setattr(download, "FETCH_TIMEOUTS", Timeouts(first_event=0.05))
+    async with serve(silent) as server:
+        with pytest.raises(TimeoutExceeded, match=r"0\.05 s \(first_event\)"):
+            await fetch_attachment(server.url, allow_private=True, timeouts=Timeouts(connect=5))
 
 
 async def test_a_head_that_does_not_come_ends_by_the_clock() -> None:

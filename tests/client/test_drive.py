@@ -32,6 +32,7 @@ from llmstream import (
 )
 from llmstream.client.drive import Call, batches
 from llmstream.client.limits import Limits
+from llmstream.client.line import Line
 from llmstream.jsontext import dump_bytes
 from llmstream.testing import clock
 from llmstream.testing.fakes import Answer, Pause, ScriptedTransport
@@ -454,3 +455,39 @@ async def test_authorizing_has_the_time_of_the_first_event() -> None:
     _, error = await failure(made, TimeoutExceeded)
     assert (error.clock, error.phase) == ("first_event", "config")
     assert made.transport.calls == []
+
+
+class Gate:
+    """A transport whose response comes when somebody says so."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self._inner = ScriptedTransport(answers)
+        self.opened = anyio.Event()
+
+    @property
+    def exchanges(self):
+        return self._inner.exchanges
+
+    async def open(self, call):
+        exchange = await self._inner.open(call)
+        await self.opened.wait()
+        return exchange
+
+
+async def test_a_call_that_is_closed_as_its_response_comes_is_not_read_on() -> None:
+    gate, line = Gate(Answer([Pause(), *WHOLE])), Line()
+    made = attrs.evolve(call(), transport=gate)
+
+    async def read() -> None:
+        with pytest.raises(ConnectionLost):
+            async with aclosing(batches(made, line)) as source:
+                await anext(source)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read)
+        await anyio.wait_all_tasks_blocked()
+        began = anyio.current_time()
+        gate.opened.set()
+        line.interrupt()
+    assert anyio.current_time() == pytest.approx(began)
+    assert gate.exchanges[0].closed == 1

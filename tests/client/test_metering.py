@@ -151,6 +151,18 @@ async def test_leaving_closes_the_model() -> None:
     assert (stream.state, model.closed) == ("cancelled", 1)
 
 
+async def test_a_round_of_a_chain_that_is_cut_ends_it_and_its_calls_are_not_made() -> None:
+    made: list[int] = []
+
+    async def note(n: int) -> None:
+        made.append(n)
+
+    call = [ToolCallStart(0, id="c", name="note"), ToolCallArgsDelta(0, '{"n": 1}'), ToolCallEnd(0, {"n": 1})]
+    model = ScriptedModel([[*call, TextDelta(1, "word " * 20), Done(finish_reason="tool_calls")]])
+    response = await model.chain("hi", tools=[note], budget=llmstream.budget(tokens=5))
+    assert (response.state, made, len(model.requests)) == ("budget", [], 1)
+
+
 async def test_a_conversation_and_a_fallback_take_a_budget() -> None:
     talk = ScriptedModel([WORDS, WORDS]).conversation()
     assert (await talk.prompt("hi", budget=Budget(tokens=1))).text() == "0123"

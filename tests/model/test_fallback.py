@@ -209,3 +209,7 @@ def test_what_is_no_model_is_refused() -> None:
         llmstream.fallback("openai/gpt")
     with pytest.raises(ConfigError):
         llmstream.fallback(*models(HELLO), continue_partial="often")
+    with pytest.raises(ConfigError, match="continue_partial"):
+        llmstream.fallback(*models(HELLO), continue_partial=[])
+    with pytest.raises(ConfigError, match="as when"):
+        llmstream.fallback(*models(HELLO), when=ConfigError("x"))

@@ -13,12 +13,16 @@ from llmstream import (
     Done,
     Event,
     OverloadedError,
+    Request,
     TextDelta,
     TruncatedStreamError,
 )
 from llmstream.model.batched import BatchedModel
+from llmstream.stage import run
 from llmstream.testing import clock
 from llmstream.testing.fakes import Pause, ScriptedModel
+from llmstream.testing.loopback import Received, Reply, replies, serve
+from llmstream.wire import find
 
 pytestmark = pytest.mark.anyio
 END = Done(finish_reason="stop")
@@ -27,6 +31,11 @@ END = Done(finish_reason="stop")
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request):
     return clock.virtual(request.param)
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def real_time(request):
+    return request.param
 
 
 def said(text: str, before: float = 0, then: float = 0) -> list:
@@ -143,3 +152,29 @@ def test_what_cannot_be_meant_is_refused(given) -> None:
         llmstream.hedge(ScriptedModel([]), **given)
     with pytest.raises(ConfigError):
         llmstream.hedge("openai/gpt", after=1)
+
+
+def test_on_real_sockets_the_loser_is_closed_before_the_first_event(real_time) -> None:
+    codec = find("openai-chat")
+    body = b"".join(run(codec.server.encoder(Request("m")), [TextDelta(0, "a"), TextDelta(0, "b"), END]))
+
+    async def race() -> None:
+        gone = anyio.Event()
+
+        async def slow_then_quick(received: Received, reply: Reply) -> None:
+            if len(server.requests) == 1:
+                await reply.hang()
+                gone.set()
+            else:
+                await replies(body, content_type="text/event-stream")(received, reply)
+
+        async with serve(slow_then_quick) as server:
+            model = llmstream.get_model("openai-chat/m", base_url=server.url, key="none")
+            async with llmstream.hedge(model, after=0.05).prompt("hi") as stream:
+                assert await anext(stream) == TextDelta(0, "a")
+                with anyio.fail_after(5):
+                    await gone.wait()
+                assert (await stream).text() == "ab"
+            assert len(server.requests) == 2
+
+    anyio.run(race, backend=real_time)

@@ -22,7 +22,7 @@ from llmstream import (
 )
 from llmstream.jsontext import dump_bytes, loads
 from llmstream.model.provided import Endpoint, ProviderModel
-from llmstream.model.recording import written
+from llmstream.model.recording import Track, written
 from llmstream.testing import clock
 from llmstream.testing.fakes import Answer, Pause, ScriptedModel, ScriptedTransport
 from llmstream.wire import find
@@ -88,6 +88,16 @@ async def test_the_file_is_its_owners_and_only_added_to(tmp_path) -> None:
     await model.prompt("hi")
     assert path.read_bytes().startswith(first)
     assert len({line["call"] for line in lines(path)}) == 2
+
+
+def test_bytes_that_bring_no_event_do_not_gather_in_memory(tmp_path) -> None:
+    track = Track(tmp_path / "log", lambda: 0.0)
+    for _ in range(100):
+        track.read(b": ping\n\n" * 1000)
+    assert (tmp_path / "log").stat().st_size > 700_000
+    track.close("left")
+    text = "".join(line.get("text", "") for line in lines(tmp_path / "log"))
+    assert text == ": ping\n\n" * 100_000
 
 
 async def test_a_line_that_was_cut_does_not_spoil_the_next(tmp_path) -> None:

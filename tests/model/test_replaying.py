@@ -18,6 +18,7 @@ from llmstream import (
     LLMStreamError,
     RateLimitError,
     Response,
+    Retries,
     TextDelta,
     TimeoutExceeded,
     Timeouts,
@@ -31,7 +32,7 @@ from llmstream.model.replaying import error_of, recorded
 from llmstream.stage import run
 from llmstream.testing import clock, strategies
 from llmstream.testing.fakes import Pause, ScriptedModel
-from llmstream.testing.loopback import replies, serve
+from llmstream.testing.loopback import Received, Reply, replies, serve
 from llmstream.values.request import Request
 from llmstream.wire import find
 
@@ -234,10 +235,10 @@ def test_refusals_and_broken_connections_come_again(real_time, tmp_path) -> None
         async with serve(handler) as server:
             model = llmstream.get_model("openai-chat/m", base_url=server.url, key=KEY)
             with suppress(LLMStreamError):
-                await llmstream.record(model, tmp_path / "a").prompt("hi")
+                await llmstream.record(model, tmp_path / "a").prompt("hi", retries=Retries(1))
         nowhere = llmstream.get_model("openai-chat/m", base_url=server.url, key=KEY)
         with suppress(LLMStreamError):
-            await llmstream.record(nowhere, tmp_path / "b").prompt("hi")
+            await llmstream.record(nowhere, tmp_path / "b").prompt("hi", retries=Retries(1))
         for through in (None, model):
             with pytest.raises(RateLimitError, match=r"slow down, \*\*\*") as caught:
                 await llmstream.replay(tmp_path / "a", through=through).prompt("hi")
@@ -248,6 +249,39 @@ def test_refusals_and_broken_connections_come_again(real_time, tmp_path) -> None
 
     anyio.run(both, backend=real_time)
     assert all(KEY.encode() not in (tmp_path / name).read_bytes() for name in "ab")
+
+
+def test_a_call_that_was_made_again_comes_again_without_its_waits(real_time, tmp_path) -> None:
+    body, media_type = served("openai-chat")
+    asks = 0
+
+    async def handler(received: Received, reply: Reply) -> None:
+        nonlocal asks
+        asks += 1
+        if asks < 3:
+            await replies(b"{}", status=429)(received, reply)
+        else:
+            await replies(body, content_type=media_type)(received, reply)
+
+    async def all_three() -> None:
+        async with serve(handler) as server:
+            limiter = llmstream.RateLimiter(concurrency=1)
+            quick = Retries(first_wait=0.01)
+            model = llmstream.get_model(
+                "openai-chat/m", base_url=server.url, key=KEY, limiter=limiter, retries=quick
+            )
+            first = await asked(llmstream.record(model, tmp_path / "log"))
+        assert (asks, first[2]) == (3, "")
+        records = [loads(line)["record"] for line in (tmp_path / "log").read_bytes().splitlines()]
+        assert (records.count("sent"), records.count("head")) == (3, 3)
+        assert await asked(llmstream.replay(tmp_path / "log")) == first
+        slow = llmstream.get_model(
+            "openai-chat/m", base_url="http://127.0.0.1:1", key=KEY, retries=Retries(first_wait=60)
+        )
+        with anyio.fail_after(5):
+            assert await asked(llmstream.replay(tmp_path / "log", through=slow)) == first
+
+    anyio.run(all_three, backend=real_time)
 
 
 async def test_events_alone_cannot_be_decoded_anew(tmp_path) -> None:

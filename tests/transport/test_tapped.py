@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmstream import ConnectError, ConnectionLost, Secret
+from llmstream import ConfigError, ConnectError, ConnectionLost, Secret
 from llmstream.testing.fakes import Answer, Pause, ScriptedTransport
 from llmstream.transport.base import HttpCall
 from llmstream.transport.tapped import Concealed, TappedTransport
@@ -83,3 +83,15 @@ def test_what_is_no_word_is_given_at_once() -> None:
     assert concealed.feed(b"data: sk") == b"data: "
     assert concealed.feed(b"i") == b"ski"
     assert Concealed(()).feed(b"any") == b"any"
+
+
+class Deaf(Heard):
+    def opened(self, head) -> None:
+        raise ConfigError("no room left")
+
+
+async def test_a_listener_that_fails_leaves_no_response_open() -> None:
+    inner = ScriptedTransport([Answer([b"a"])])
+    with pytest.raises(ConfigError):
+        await TappedTransport(inner, Deaf()).open(CALL)
+    assert inner.exchanges[0].closed == 1

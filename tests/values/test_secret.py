@@ -95,3 +95,10 @@ def test_secrets_of_the_same_text_are_equal(secret: Secret):
 def test_an_empty_secret_is_false(secret: Secret):
     assert not Secret("")
     assert secret
+
+
+@pytest.mark.parametrize("given", [b"sk-sentinel", 3, None, ["sk-sentinel"]])
+def test_what_is_no_string_is_refused_and_not_shown(given) -> None:
+    with pytest.raises(TypeError, match="a string as the key, got") as caught:
+        Secret(given)
+    assert "sentinel" not in str(caught.value)

@@ -8,6 +8,7 @@ import attrs
 
 from llmstream.client.prices import Prices
 from llmstream.errors import ConfigError
+from llmstream.values.amounts import is_amount
 
 
 @attrs.frozen(kw_only=True)
@@ -23,6 +24,10 @@ class Budget:
     def __attrs_post_init__(self) -> None:
         for name in ("tokens", "cost", "seconds"):
             _check(name, getattr(self, name))
+        if self.prices is not None and not callable(self.prices):
+            raise ConfigError(
+                f"expected a function of a model's name and a usage as prices, got {self.prices!r}"
+            )
         self.pattern()
 
     def pattern(self) -> re.Pattern[str] | None:
@@ -73,7 +78,5 @@ def budget(
 
 
 def _check(name: str, value: object) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0:
+    if value is not None and not is_amount(value):
         raise ConfigError(f"expected a number of 0 or more as {name}, got {value!r}")

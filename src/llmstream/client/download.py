@@ -72,8 +72,9 @@ async def fetch_attachment(
 
     The address may come from a stranger: what is not reachable from anywhere is refused, after each of
     at most 3 redirects anew, and the connection goes to the very address that was checked. Nothing that
-    tells who asks is sent. `max_bytes` bounds the file as unpacked. `timeouts` are 10 s to connect, 30 s
-    for the first byte and for each next one, 120 s for all; proxies of the environment are not used.
+    tells who asks is sent. `max_bytes` bounds the file as unpacked. Where `timeouts` say nothing, there are
+    10 s to connect, 30 s for the first byte and for each next one, 120 s for all; proxies of the environment
+    are not used.
 
     Args:
         url: with the scheme http or https, or data, which is read without a connection.
@@ -88,8 +89,17 @@ async def fetch_attachment(
     """
     if url[:5].lower() == "data:":
         return _unpacked(url, max_bytes)
-    fetcher = Fetcher(max_bytes=max_bytes, allow_private=allow_private, timeouts=timeouts or FETCH_TIMEOUTS)
-    return await fetcher.fetch(url)
+    limits = _limits(timeouts)
+    return await Fetcher(max_bytes=max_bytes, allow_private=allow_private, timeouts=limits).fetch(url)
+
+
+def _limits(given: object) -> Timeouts:
+    """What was given, over the limits of a fetch."""
+    if given is None:
+        return FETCH_TIMEOUTS
+    if not isinstance(given, Timeouts):
+        raise ConfigError(f"expected Timeouts as timeouts, got {given!r}")
+    return given.over(FETCH_TIMEOUTS)
 
 
 async def addresses_of(host: str, port: int, /) -> list[str]:

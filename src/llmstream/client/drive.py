@@ -76,7 +76,7 @@ async def batches(
             call = attrs.evolve(call, http=await line.wait(clocks.deadline, lambda: authorize(http), late))
         late = partial(clocks.exceeded, "headers")
         exchange = await line.wait(clocks.deadline, lambda: call.transport.open(call.http), late)
-        line.exchange = exchange
+        line.read_from(exchange)
         await _refuse(call, exchange, clocks)
         answer = _Answer(call, exchange)
         room = call.limits.output_bytes or inf

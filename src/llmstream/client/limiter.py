@@ -18,6 +18,7 @@ from llmstream.client.drive import Call, batches
 from llmstream.client.line import Line
 from llmstream.client.pace import Pace, Spent
 from llmstream.errors import ConfigError, LLMStreamError, PoolTimeout, TimeoutExceeded
+from llmstream.values.amounts import is_amount
 from llmstream.values.events import Done, Event
 from llmstream.values.usage import Usage
 from llmstream.wire.http import ResponseHead
@@ -58,8 +59,8 @@ class RateLimiter:
             "tokens_per_minute": tokens_per_minute,
         }
         for name, limit in given.items():
-            if limit is not None and not limit >= 1:
-                raise ConfigError(f"expected at least 1 as {name}, got {limit}")
+            if limit is not None and not is_amount(limit, 1):
+                raise ConfigError(f"expected at least 1 as {name}, got {limit!r}")
         self._limits = {name: limit for name, limit in given.items() if limit is not None}
         self._lanes: WeakKeyDictionary[object, _Lane] = WeakKeyDictionary()
 

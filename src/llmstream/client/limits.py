@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from llmstream.errors import ConfigError
+from llmstream.values.amounts import is_amount
 from llmstream.wire.framing import MAX_FRAME_BYTES
 
 
@@ -28,5 +29,6 @@ class Limits:
     def __attrs_post_init__(self) -> None:
         for name in ("frame_bytes", "output_bytes", "error_bytes"):
             size: int | None = getattr(self, name)
-            if size is not None and size < 1:
-                raise ConfigError(f"expected at least one byte as {name}, got {size}")
+            absent = size is None and name == "output_bytes"
+            if not absent and not is_amount(size, 1):
+                raise ConfigError(f"expected at least one byte as {name}, got {size!r}")

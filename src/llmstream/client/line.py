@@ -30,6 +30,16 @@ class Line:
         self.cut = False
         self._scope: anyio.CancelScope | None = None
 
+    def read_from(self, exchange: Exchange) -> None:
+        """Wait for this exchange from here on.
+
+        Raises:
+            ConnectionLost: when the call was ended in the moment in which it came.
+        """
+        self.exchange = exchange
+        if self.cut:
+            raise self._closed()
+
     def interrupt(self) -> None:
         """End the wait: the call fails, with whatever error."""
         self.cut = True

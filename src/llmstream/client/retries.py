@@ -7,6 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from llmstream.errors import ConfigError, LLMStreamError
+from llmstream.values.amounts import is_amount
 
 
 @attrs.frozen
@@ -48,11 +49,13 @@ class Retries:
     listener: Callable[[Attempt], None] | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.attempts < 1:
-            raise ConfigError(f"expected at least one attempt, got attempts={self.attempts}")
+        if not is_amount(self.attempts, 1):
+            raise ConfigError(f"expected at least one attempt, got attempts={self.attempts!r}")
         for name in ("first_wait", "longest_backoff", "longest_wait"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"expected seconds from 0 as {name}, got {getattr(self, name)}")
+            if not is_amount(getattr(self, name)):
+                raise ConfigError(f"expected seconds from 0 as {name}, got {getattr(self, name)!r}")
+        if self.within is not None and not is_amount(self.within):
+            raise ConfigError(f"expected seconds from 0 or None as within, got {self.within!r}")
 
 
 ONCE = Retries(1)

@@ -24,9 +24,11 @@ from llmstream.errors import ConfigError, LLMStreamError, TruncatedStreamError
 from llmstream.model.ask import ChoiceLike, OptionsLike
 from llmstream.model.model import Model
 from llmstream.model.response import Response
+from llmstream.model.terms import must_be_terms
 from llmstream.output import SchemaLike
 from llmstream.tools.toolset import ToolLike
 from llmstream.values import response as pure
+from llmstream.values.amounts import is_amount
 from llmstream.values.content import Attachment
 from llmstream.values.messages import Message
 from llmstream.values.request import Request
@@ -93,8 +95,9 @@ class PromptMap:
         concurrency: int,
         on_progress: Report | None,
     ) -> None:
-        if concurrency < 1:
-            raise ConfigError(f"expected a concurrency of at least 1, got {concurrency}")
+        if not is_amount(concurrency, 1):
+            raise ConfigError(f"expected a concurrency of at least 1, got {concurrency!r}")
+        must_be_terms(**{name: terms.get(name) for name in ("timeouts", "retries", "budget")})
         self._model = model
         self._prompts = _Prompts(prompts)
         self._terms = terms

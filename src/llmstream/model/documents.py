@@ -13,6 +13,7 @@ from llmstream.client.retries import Retries
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError, MalformedFrameError, UnsupportedError
 from llmstream.jsontext import JSON, JSONObject
+from llmstream.model.terms import must_be_terms
 from llmstream.values.embeddings import Embeddings
 from llmstream.values.listed import ModelInfo
 from llmstream.values.request import Request
@@ -35,6 +36,9 @@ class Documents:
     endpoint: Endpoint
     timeouts: Timeouts | None = None
     retries: Retries | None = None
+
+    def __attrs_post_init__(self) -> None:
+        must_be_terms(timeouts=self.timeouts, retries=self.retries)
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """All pages of the listing, in the provider's order.

@@ -23,6 +23,7 @@ from llmstream.model.continued import Continued, How
 from llmstream.model.model import Model
 from llmstream.model.portable import portability_report, ported
 from llmstream.model.terms import CallTerms, Terms
+from llmstream.output import shaped
 from llmstream.values.events import Done, Event
 from llmstream.values.request import Request
 
@@ -73,8 +74,10 @@ def fallback(
         raise ConfigError("expected one or more models to fall back on, got none")
     for model in models:
         must_be_model(model, "fall back on")
-    if continue_partial not in {True, False, "prefill"}:
+    if not isinstance(continue_partial, bool) and continue_partial != "prefill":
         raise ConfigError(f'expected True, False or "prefill" as continue_partial, got {continue_partial!r}')
+    if not callable(when):
+        raise ConfigError(f"expected a function of an error as when, got {when!r}")
     return Fallback(models, continue_partial=continue_partial, when=when)
 
 
@@ -133,13 +136,15 @@ def _for_another(model: Model, request: Request) -> Request:
         if loss.what in _SHOWN and request.messages[loss.message].role == "user":
             raise UnsupportedError(f"{loss.why}, at messages[{loss.message}]")
     messages = ported(request.messages, model, otherwise="text")
-    return attrs.evolve(request, model=model.id, messages=messages)
+    return model.moded(attrs.evolve(request, model=model.id, messages=messages))
 
 
 async def _called(model: Model, request: Request, terms: CallTerms) -> AsyncGenerator[Sequence[Event], None]:
     """One model's events; that it stops without an end is a failure like others."""
     ended = False
-    async with aclosing(model.batches(request, **terms)) as batches:
+    # The first one's mode is seen to outside; another may need one of its own.
+    ask = shaped(lambda request: model.batches(request, **terms))
+    async with aclosing(ask(request)) as batches:
         async for batch in batches:
             ended = bool(batch) and isinstance(batch[-1], Done)
             yield batch  # noqa: ASYNC119 - closed with the generator

@@ -12,6 +12,7 @@ from llmstream.errors import ConfigError, LLMStreamError, TruncatedStreamError
 from llmstream.model.batched import BatchedModel, must_be_model
 from llmstream.model.model import Model
 from llmstream.model.terms import Terms
+from llmstream.values.amounts import is_amount
 from llmstream.values.events import Event
 from llmstream.values.request import Request
 
@@ -37,10 +38,10 @@ def hedge(model: Model, *, after: float, attempts: int = 2) -> Model:
         ConfigError: when a value is none that can be meant.
     """
     must_be_model(model, "hedge")
-    if not after >= 0:
-        raise ConfigError(f"expected 0 seconds or more as after, got {after}")
-    if attempts < 1:
-        raise ConfigError(f"expected 1 or more attempts, got {attempts}")
+    if not is_amount(after):
+        raise ConfigError(f"expected 0 seconds or more as after, got {after!r}")
+    if not is_amount(attempts, 1):
+        raise ConfigError(f"expected 1 or more attempts, got {attempts!r}")
     return Hedge(model, after=after, attempts=attempts)
 
 

@@ -23,7 +23,7 @@ from llmstream.model.conversation import Conversation
 from llmstream.model.held import holding
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
-from llmstream.model.terms import Terms
+from llmstream.model.terms import Terms, must_be_a, must_be_terms
 from llmstream.output import Output, SchemaLike, T, shaped
 from llmstream.tools.run import AfterCall, BeforeCall, Bench
 from llmstream.tools.toolset import ToolLike, Toolset
@@ -118,7 +118,7 @@ class Model(ABC):
                 raise ConfigError(
                     "expected nothing beside a Request but timeouts, retries, budget and keep, got more"
                 )
-            return self._stream(self._moded(prompt), terms)
+            return self._stream(self.moded(prompt), terms)
         output = None if schema is None else Output.of(schema)
         ask = Ask(
             prompt=prompt,
@@ -130,7 +130,7 @@ class Model(ABC):
             schema=output,
             options=options,
         )
-        return holding(self._stream(self._moded(ask.request(self.id)), terms), ask.tools).expecting(output)
+        return holding(self._stream(self.moded(ask.request(self.id)), terms), ask.tools).expecting(output)
 
     def chain(  # noqa: PLR0913 - a face
         self,
@@ -170,7 +170,9 @@ class Model(ABC):
         Raises:
             ConfigError: when there is nothing to send, or a value is of the wrong kind.
         """
-        bounds, given = limits or ChainLimits(), Toolset.of(tools)
+        must_be_terms(timeouts=timeouts, retries=retries, budget=budget)
+        bounds, given = ChainLimits() if limits is None else limits, Toolset.of(tools)
+        must_be_a(ChainLimits, "limits", bounds)
         output = None if schema is None else Output.of(schema)
         if isinstance(prompt, Request):
             if any((messages, system, attachments, tool_choice, schema, options)):
@@ -251,7 +253,7 @@ class Model(ABC):
         """How a schema is asked for where it does not say."""
         return "native"
 
-    def _moded(self, request: Request) -> Request:
+    def moded(self, request: Request, /) -> Request:
         """The request with its schema's mode, where that is not the wire's own words."""
         schema = request.schema
         if schema is None or schema.mode is not None or (mode := self.output_mode) == "native":

@@ -24,7 +24,7 @@ from llmstream.model.documents import Documents
 from llmstream.model.model import Model
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
-from llmstream.model.terms import Defaults, Terms
+from llmstream.model.terms import Defaults, Terms, must_be_terms
 from llmstream.providers._provider import Provider
 from llmstream.transport.base import Header, HttpCall, Transport
 from llmstream.values.embeddings import Embeddings
@@ -214,6 +214,7 @@ class ProviderModel(Model):
         self, response: Response | str, /, *, timeouts: Timeouts | None = None, keep: bool = True
     ) -> EventStream[Response]:
         """Listen again to an answer; as `Model.resume`."""
+        must_be_terms(timeouts=timeouts)
         codec = self.codec
         if not isinstance(codec, Resumable):
             raise UnsupportedError(f"expected a wire whose answers can be resumed, got {codec.name}")

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 VERSION = 1
 # A server without keys is given a word, which may be one that JSON is written with: "null", "text".
 _MIN_KEY_CHARS = 8
+# Bytes of lines that wait for an event to be written with: pings may go on for hours without any.
+_MOST_HELD = 64 * 1024
 # What a provider sets to know its caller again.
 _PRIVATE = frozenset({"set-cookie", "set-cookie2", "authorization", "proxy-authenticate"})
 
@@ -114,7 +116,7 @@ class Track:
         self._begun = now()
         self._call = secrets.token_hex(8)
         self._lines: list[bytes] = []
-        self._count = 0
+        self._count = self._size = 0
         self._words: tuple[str, ...] = ()
         self._concealed = Concealed(())
         self._over = False
@@ -128,6 +130,7 @@ class Track:
             started=time.time(),
             name=model.name,
             id=model.id,
+            output_mode=model.output_mode,
             request=written(request),
         )
 
@@ -203,6 +206,9 @@ class Track:
         self._count += 1
         text = dump_bytes(line)
         self._lines.append(text[:-1] + b"," + ready + b"}" if ready else text)
+        self._size += len(self._lines[-1])
+        if self._size > _MOST_HELD:
+            self._write()
 
     def _at(self) -> float:
         return round(self._now() - self._begun, 6)
@@ -211,6 +217,7 @@ class Track:
         """Write what was noted, in one piece."""
         data = b"\n".join([*self._lines, b""])
         self._lines.clear()
+        self._size = 0
         for word in self._words:
             data = data.replace(word.encode(), b"***")
         try:

@@ -140,9 +140,9 @@ def _defaults(
     timeouts: Timeouts | None, retries: Retries | None, limits: Limits | None, limiter: RateLimiter | None
 ) -> Defaults:
     return Defaults(
-        timeouts=timeouts or Timeouts(),
-        retries=retries or Retries(),
-        limits=limits or Limits(),
+        timeouts=Timeouts() if timeouts is None else timeouts,
+        retries=Retries() if retries is None else retries,
+        limits=Limits() if limits is None else limits,
         limiter=limiter,
     )
 

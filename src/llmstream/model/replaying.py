@@ -15,6 +15,7 @@ import anyio.lowlevel
 import attrs
 
 from llmstream import errors
+from llmstream.client.retries import ONCE
 from llmstream.errors import ConfigError, ConnectionLost, LLMStreamError, ProviderError, TruncatedStreamError
 from llmstream.jsontext import JSONError, JSONObject, loads
 from llmstream.model.batched import BatchedModel
@@ -23,8 +24,9 @@ from llmstream.model.provided import ProviderModel
 from llmstream.model.recording import VERSION, written
 from llmstream.serial import event_from_dict
 from llmstream.transport.base import Exchange, HttpCall
+from llmstream.values.amounts import is_amount
 from llmstream.values.events import Done, Event
-from llmstream.values.request import Request
+from llmstream.values.request import OutputMode, Request
 from llmstream.wire.http import ResponseHead
 from llmstream.wire.limits import rate_limits
 
@@ -59,8 +61,8 @@ def replay(
     Raises:
         ConfigError: when there is no such recording, and from a call, when it was not recorded.
     """
-    if speed is not None and not speed > 0:
-        raise ConfigError(f"expected a speed above 0, got {speed}")
+    if speed is not None and not (is_amount(speed) and speed > 0):
+        raise ConfigError(f"expected a speed above 0, got {speed!r}")
     if through is not None and not isinstance(through, ProviderModel):
         raise ConfigError(f"expected a provider's model to decode through, got {type(through).__name__}")
     calls = [call for call in recorded(Path(path)) if model in {None, call.name}]
@@ -82,6 +84,7 @@ class RecordedCall:
     name: str
     id: str
     request: JSONObject
+    output_mode: OutputMode = "native"
     lines: list[Line] = attrs.field(factory=list[Line], repr=False)
 
 
@@ -104,7 +107,9 @@ def recorded(path: Path, /) -> list[RecordedCall]:
                 raise ConfigError(
                     f"expected a recording of version {VERSION}, got {line['version']} in {path}"
                 )
-            calls[key] = RecordedCall(line["name"], line["id"], line["request"])
+            calls[key] = RecordedCall(
+                line["name"], line["id"], line["request"], line.get("output_mode", "native")
+            )
     return list(calls.values())
 
 
@@ -132,6 +137,7 @@ class Replay(BatchedModel):
         self._left = list(calls)
         self.id = self._left[0].id
         self.name = self._left[0].name
+        self._output_mode: OutputMode = self._left[0].output_mode
         self._speed = speed
         self._through = through
 
@@ -146,14 +152,19 @@ class Replay(BatchedModel):
         """
         return self._again(request)
 
+    @property
+    def output_mode(self) -> OutputMode:
+        """How a schema was asked for while it was recorded."""
+        return self._output_mode
+
     async def _again(self, request: Request) -> AsyncGenerator[Sequence[Event], None]:
         call = self._taken(request)
         await anyio.lowlevel.checkpoint()
         if self._through is None:
             batches = _events(call, self._pace())
         else:
-            played = PlayedTransport(call.lines, self._pace())
-            batches = self._through.through(lambda _: played).batches(request)
+            played = PlayedTransport(_last_exchange(call.lines), self._pace())
+            batches = self._through.through(lambda _: played).batches(request, retries=ONCE)
         async with aclosing(batches):
             async for batch in batches:
                 yield batch  # noqa: ASYNC119 - closed with the generator
@@ -207,6 +218,12 @@ async def _events(call: RecordedCall, pace: Pace) -> AsyncGenerator[Sequence[Eve
                 pass
     if not done:
         raise TruncatedStreamError("expected a call that was recorded to its end, got one that stops before")
+
+
+def _last_exchange(lines: Sequence[Line]) -> Sequence[Line]:
+    """What followed when the call was made the last time; no event came of the times before."""
+    sent = [position for position, line in enumerate(lines) if line["record"] == "sent"]
+    return lines[sent[-1] :] if sent else lines
 
 
 class PlayedTransport:

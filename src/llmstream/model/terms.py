@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 import attrs
 
+from llmstream.client.budget import Budget
+from llmstream.client.limiter import RateLimiter
 from llmstream.client.limits import Limits
 from llmstream.client.retries import Retries
 from llmstream.client.timeouts import Timeouts
+from llmstream.errors import ConfigError
 
-if TYPE_CHECKING:
-    from llmstream.client.budget import Budget
-    from llmstream.client.limiter import RateLimiter
+_KINDS: dict[str, type] = {
+    "timeouts": Timeouts,
+    "retries": Retries,
+    "budget": Budget,
+    "limits": Limits,
+    "limiter": RateLimiter,
+}
+
+
+def must_be_terms(**given: object) -> None:
+    """Refuse terms of the wrong kind, such as a number of seconds as `timeouts`; None is left out.
+
+    Raises:
+        ConfigError: when one is; it is named.
+    """
+    for name, value in given.items():
+        if value is not None:
+            must_be_a(_KINDS[name], name, value)
+
+
+def must_be_a(kind: type, name: str, value: object) -> None:
+    """Refuse an argument that is of no such kind.
+
+    Raises:
+        ConfigError: when it is none; it is named.
+    """
+    if not isinstance(value, kind):
+        raise ConfigError(f"expected {kind.__name__} as {name}, got {value!r}")
 
 
 class CallTerms(TypedDict, total=False):
@@ -30,6 +58,9 @@ class Terms:
     retries: Retries | None = None
     budget: Budget | None = None
     keep: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        must_be_terms(timeouts=self.timeouts, retries=self.retries, budget=self.budget)
 
     def of_a_call(self) -> CallTerms:
         """What was given of that which the model itself sees to."""
@@ -49,3 +80,6 @@ class Defaults:
     retries: Retries = attrs.field(factory=Retries)
     limits: Limits = attrs.field(factory=Limits)
     limiter: RateLimiter | None = None
+
+    def __attrs_post_init__(self) -> None:
+        must_be_terms(timeouts=self.timeouts, retries=self.retries, limits=self.limits, limiter=self.limiter)

@@ -48,7 +48,11 @@ class TappedTransport:
         except LLMStreamError as error:
             self._listener.lost(error)
             raise
-        self._listener.opened(exchange.head)
+        try:
+            self._listener.opened(exchange.head)
+        except BaseException:
+            await exchange.aclose()
+            raise
         return TappedExchange(exchange, self._listener)
 
 

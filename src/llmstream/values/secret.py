@@ -11,11 +11,13 @@ class Secret:
 
     Raises:
         ValueError: when the text holds a character that no header may carry; the text is not shown.
+        TypeError: when it is no string; nor is it then.
     """
 
     __slots__ = ("__text",)
 
     def __init__(self, text: str, /, *, name: str = "the key") -> None:
+        _must_be_text(text, name)
         text = text.strip()
         if not text.isascii() or not text.isprintable():
             raise ValueError(f"expected printable ASCII in {name}, got a character that no header may carry")
@@ -52,3 +54,8 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
+
+
+def _must_be_text(text: object, name: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"expected a string as {name}, got {type(text).__name__}")

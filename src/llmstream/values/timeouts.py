@@ -7,6 +7,7 @@ from typing import Final
 import attrs
 
 from llmstream.errors import ConfigError
+from llmstream.values.amounts import is_amount
 
 # Told by identity: it equals nothing, and nobody gives it.
 _ABSENT: Final = float("nan")
@@ -52,8 +53,8 @@ class Timeouts:
         object.__setattr__(self, "_absent", absent)
         for name in _DEFAULTS:
             seconds: float | None = getattr(self, name)
-            if seconds is not None and not seconds >= 0:
-                raise ConfigError(f"expected seconds from 0 or None as {name}, got {seconds}")
+            if seconds is not None and not is_amount(seconds):
+                raise ConfigError(f"expected seconds from 0 or None as {name}, got {seconds!r}")
 
     def over(self, below: Timeouts | None, /) -> Timeouts:
         """These, with those of `below` where these say nothing."""
