@@ -45,9 +45,7 @@ class _Endpoint(Endpoint):
     ) -> AsyncGenerator[Sequence[Event], None]:
         share = zlib.crc32(call.http.body) / 2**32
         defaults = self.defaults
-        return tried(
-            call, retries or defaults.retries, line, limiter=defaults.limiter, chance=lambda: share
-        )
+        return tried(call, retries or defaults.retries, line, limiter=defaults.limiter, chance=lambda: share)
 
 
 def on(transport: Transport, codec: Codec, timeouts: Timeouts = _TIMEOUTS) -> ProviderModel:

@@ -255,7 +255,8 @@ def _may_pass(error: LLMStreamError) -> bool:
             return clock == "connect"
         case ConnectError() | ConnectionLost() | RateLimitError() | OverloadedError() | ServerError():
             return True
-    return isinstance(error, ProviderError) and error.status in {408, 409}
+        case _:
+            return isinstance(error, ProviderError) and error.status in {408, 409}
 
 
 def attempts(call: Observed) -> None:
