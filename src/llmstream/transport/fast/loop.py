@@ -72,8 +72,8 @@ class LoopWire(asyncio.BufferedProtocol):
     """One connection."""
 
     __slots__ = (
-        "_buffer", "_cause", "_clogged", "_deadline", "_ended", "_loop", "_lost", "_on_end", "_parts", "_paused",
-        "_reader", "_size", "_timer", "_tls", "_transport", "_writer", "idle_since", "origin",
+        "_buffer", "_cause", "_clogged", "_deadline", "_ended", "_loop", "_lost", "_on_end", "_parts",
+        "_paused", "_reader", "_size", "_timer", "_tls", "_transport", "_writer", "idle_since", "origin",
     )  # fmt: skip
 
     def __init__(
