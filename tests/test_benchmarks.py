@@ -35,6 +35,19 @@ def test_micro_measures_every_dialect():
     assert set(found["sync"]) == {"async_us", "sync_us", "throughput"}
 
 
+def test_large_frames_are_decoded_and_endless_lines_refused():
+    found = json.loads(
+        run("large", "--mib", "1", "2", "--limit-mib", "1", "--endless-mb", "8", "--rounds", "1")
+    )
+    assert set(found["frames"]) == set(found["endless"]) == {"sse", "ndjson", "eventstream"}
+    assert {"1 MiB, ms", "2 MiB, ms", "1 MiB, memory", "2 MiB, memory", "growth"} == set(
+        found["frames"]["sse"]
+    )
+    for costs in found["endless"].values():
+        assert costs["read, of the limit"] <= 1.2
+        assert costs["memory, of the limit"] < 2.2
+
+
 @pytest.mark.parametrize("arguments", [(), ("--tls",)])
 def test_many_streams_lose_nothing(arguments: tuple[str, ...]):
     found = json.loads(run("many", "--streams", "20", "--count", "5", "--rounds", "1", *arguments))

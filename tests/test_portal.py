@@ -5,8 +5,19 @@ import threading
 import anyio
 import pytest
 
-from llmstream import ServerError
-from llmstream.portal import Channel, Task, Thread, pump, thread
+from llmstream import (
+    Attachment,
+    AudioDelta,
+    Done,
+    Event,
+    ImageOut,
+    Raw,
+    ReasoningDelta,
+    ServerError,
+    TextDelta,
+    ToolCallArgsDelta,
+)
+from llmstream.portal import Channel, Task, Thread, pump, thread, weight
 
 
 def test_a_task_gives_what_its_function_gives_or_raises() -> None:
@@ -55,6 +66,36 @@ def test_a_channel_gives_what_was_put_and_then_the_end(error: Exception | None) 
         got += batch
     assert got == list(range(9))
     assert channel.drained()
+
+
+def test_a_channel_is_bounded_in_bytes() -> None:
+    channel, put = Channel[Event](1000, most_bytes=100, weigh=weight), list[int]()
+
+    async def read(channel: Channel[Event]) -> None:
+        for number in range(9):
+            put.append(number)
+            await channel.put([TextDelta(0, "x" * 60)])
+
+    Task(lambda: pump(read, channel)).start()
+    first = channel.take()
+    got = len(first)
+    while batch := channel.take():
+        assert len(batch) <= 2
+        got += len(batch)
+    assert (got, put) == (9, list(range(9)))
+
+
+@pytest.mark.parametrize(
+    ("batch", "least", "most"),
+    [
+        ([TextDelta(0, "abc"), ReasoningDelta(0, "de"), ToolCallArgsDelta(0, "{}")], 7, 7),
+        ([AudioDelta(0, b"12345"), ImageOut(1, Attachment("image/png", data=b"123"))], 8, 8),
+        ([Raw({"a": "x" * 100}), Done()], 100, 120),
+        ([TextDelta(0, "x" * 1000), *[TextDelta(0, "y")] * 500], 1000, 70_000),
+    ],
+)
+def test_a_batch_is_weighed(batch: list[Event], least: int, most: int) -> None:
+    assert least <= weight(batch) <= most
 
 
 def next_batch(channel: Channel[int]) -> list[int]:

@@ -5,14 +5,17 @@ A thousand calls by default, ten thousand with LLMSTREAM_EXAMPLES of 2,000 and m
 
 import asyncio  # noqa: TID251 - bugs are planted that only it can have
 import os
+import random
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
+import anyio.lowlevel
 import attrs
 import pytest
 
-from llmstream.client import clocks, drive
-from llmstream.errors import LLMStreamError
+from llmstream.client import clocks, drive, retry
+from llmstream.client.line import Line
+from llmstream.errors import LLMStreamError, ProviderError, ServerError
 from llmstream.model.stream import EventStream
 from llmstream.reduce import Fold
 from llmstream.testing.sim import CATALOGUE, Violation, simulate
@@ -30,6 +33,7 @@ def test_the_laws_hold_whatever_goes_wrong(backend) -> None:
     report = simulate(1, calls=CALLS if backend == "asyncio" else CALLS // 4, backend=backend)
     report.check()
     assert report.healthy >= report.calls
+    assert report.attempts > 1.05 * report.calls
     assert len(report.acts) == 10
     if report.calls >= 1000:
         assert set(report.faults) == {fault.name for fault in CATALOGUE}
@@ -79,8 +83,8 @@ def decodes_done_of_nothing(patch: pytest.MonkeyPatch) -> None:
 
 def says_done_twice(patch: pytest.MonkeyPatch) -> None:
     def twice(original):
-        async def batches(call, line=None):
-            async for batch in original(call, line):
+        async def batches(*call):
+            async for batch in original(*call):
                 yield [*batch, *batch] if isinstance(batch[-1], Done) else batch
 
         return batches
@@ -106,17 +110,93 @@ def asks_again(patch: pytest.MonkeyPatch) -> None:
     """A call that failed is made again, whatever was seen of it."""
 
     def again(original):
-        async def batches(call, line=None):
+        async def batches(*call):
             try:
-                async for batch in original(call, line):
+                async for batch in original(*call):
                     yield batch
             except LLMStreamError:
-                async for batch in original(call, line):
+                async for batch in original(*call):
                     yield batch
 
         return batches
 
     _patch_batches(patch, again)
+
+
+def asks_again_after_an_event(patch: pytest.MonkeyPatch) -> None:
+    """That events were seen does not end the attempts."""
+
+    async def attempts(begin, retries, /, *, line=None, total=None, chance=random.random):
+        course = retry._Course(retries, line or Line(), total, chance)
+        while True:
+            try:
+                async with aclosing(begin(course.began)) as source:
+                    async for batch in source:
+                        yield batch
+                return
+            except LLMStreamError as error:
+                error.attempts = course.failed
+                if not await course.goes_on(error):
+                    raise
+
+    patch.setattr(retry, "attempts", attempts)
+
+
+def asks_again_after_any_error(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(retry, "is_retried", lambda error: True)
+
+
+def never_asks_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(retry, "is_retried", lambda error: False)
+
+
+def asks_once_too_often(patch: pytest.MonkeyPatch) -> None:
+    wait = retry.wait_before
+
+    def waiting(attempt, error, retries, *, chance):
+        return wait(attempt, error, attrs.evolve(retries, attempts=retries.attempts + 1), chance=chance)
+
+    patch.setattr(retry, "wait_before", waiting)
+
+
+def ignores_retry_after(patch: pytest.MonkeyPatch) -> None:
+    wait = retry.wait_before
+
+    def waiting(attempt, error, retries, *, chance):
+        if isinstance(error, ProviderError) and error.retryable:
+            error = ServerError("without")
+        return wait(attempt, error, retries, chance=chance)
+
+    patch.setattr(retry, "wait_before", waiting)
+
+
+def does_not_wait(patch: pytest.MonkeyPatch) -> None:
+    async def at_once(self, until):
+        await anyio.lowlevel.checkpoint()
+
+    patch.setattr(Line, "pause", at_once)
+
+
+def tries_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """Each attempt has all the time there is."""
+    begin = retry._Course.__init__
+    patch.setattr(
+        retry._Course,
+        "__init__",
+        lambda self, retries, line, total, chance: begin(
+            self, attrs.evolve(retries, within=None), line, None, chance
+        ),
+    )
+
+
+def forgets_earlier_errors(patch: pytest.MonkeyPatch) -> None:
+    goes_on = retry._Course.goes_on
+
+    async def going_on(self, error):
+        error.attempts = ()
+        return await goes_on(self, error)
+
+    patch.setattr(retry._Course, "goes_on", going_on)
 
 
 def counts_bytes_as_progress(patch: pytest.MonkeyPatch) -> None:
@@ -183,9 +263,9 @@ def leaves_a_connection(patch: pytest.MonkeyPatch) -> None:
 
 def leaves_a_task(patch: pytest.MonkeyPatch) -> None:
     def leaving(original):
-        async def batches(call, line=None):
+        async def batches(*call):
             tasks.append(asyncio.ensure_future(asyncio.sleep(1e9)))
-            async for batch in original(call, line):
+            async for batch in original(*call):
                 yield batch
 
         return batches
@@ -198,9 +278,9 @@ def lets_another_error_out(patch: pytest.MonkeyPatch) -> None:
     """What a decoder makes of a wrong shape comes out as it is."""
 
     def untyped(original):
-        async def batches(call, line=None):
+        async def batches(*call):
             try:
-                async for batch in original(call, line):
+                async for batch in original(*call):
                     yield batch
             except LLMStreamError as error:
                 raise KeyError("choices") from error
@@ -224,9 +304,7 @@ def mixes_up_the_order(patch: pytest.MonkeyPatch) -> None:
 
 
 def _patch_batches(patch: pytest.MonkeyPatch, change: Callable) -> None:
-    from llmstream.model import provided
-
-    patch.setattr(provided, "batches", change(provided.batches))
+    patch.setattr(retry, "batches", change(retry.batches))
 
 
 PLANTED: list[tuple[Patch, str]] = [
@@ -235,7 +313,15 @@ PLANTED: list[tuple[Patch, str]] = [
     (says_done_twice, "Done once|bytes say|after Done|by the grammar"),
     (leaves_it_open, "expected a closed exchange"),
     (shows_the_key, "expected the key nowhere"),
-    (asks_again, "expected one request"),
+    (asks_again, "requests, got|no request after|bytes say"),
+    (asks_again_after_an_event, "no request after the first event|bytes say|by the grammar|Done once"),
+    (asks_again_after_any_error, "expected no request after"),
+    (never_asks_again, "expected another attempt"),
+    (asks_once_too_often, "expected at most . requests"),
+    (ignores_retry_after, "expected a wait of|expected another attempt"),
+    (does_not_wait, "expected a wait of"),
+    (tries_for_ever, "all attempts to begin in time|expected an end within"),
+    (forgets_earlier_errors, "earlier errors"),
     (counts_bytes_as_progress, "expected an end within|waits for nothing|expected a failure"),
     (has_no_clocks, "waits for nothing|expected an end within"),
     (names_another_value, "expected the value"),
@@ -256,7 +342,7 @@ PLANTED: list[tuple[Patch, str]] = [
 def test_a_planted_bug_is_found_and_its_seed_repeats_it(plant: Patch, words: str, monkeypatch) -> None:
     plant(monkeypatch)
     with pytest.raises(Violation, match=words) as found:
-        simulate(1, calls=600, violations=1).check()
+        simulate(1, calls=2000, violations=1).check()
     violation = found.value
     assert f"--seed {violation.seed} --calls 1 --backend asyncio" in str(violation)
     with pytest.raises(Violation) as again:

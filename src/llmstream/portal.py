@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from math import inf
 from queue import Empty, SimpleQueue
 from typing import Generic, NoReturn, TypeVar
 
@@ -15,6 +17,19 @@ import anyio
 from anyio.from_thread import BlockingPortal
 
 from llmstream.errors import ConfigError
+from llmstream.values.content import Attachment
+from llmstream.values.events import (
+    AudioDelta,
+    Event,
+    ImageOut,
+    OpaqueOut,
+    PartMetadata,
+    Raw,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallArgsDelta,
+    ToolResultOut,
+)
 
 T = TypeVar("T")
 
@@ -153,11 +168,22 @@ def _gone() -> NoReturn:
 class Channel(Generic[T]):
     """Batches of events, or of outcomes, on their way from the portal's thread to the caller's.
 
+    So many items may wait, and so many of the bytes that `weigh` finds in a batch; one batch always goes.
     Each side counts for itself, and looks at the other's count only after it has told its own.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(
+        self,
+        most: int,
+        *,
+        most_bytes: float = inf,
+        weigh: Callable[[Sequence[T]], int] = lambda _: 0,
+    ) -> None:
         self._most = most
+        self._most_bytes = most_bytes
+        self._weigh = weigh
+        self._given_bytes = self._taken_bytes = 0
+        self._weights: deque[int] = deque()
         self._batches: SimpleQueue[Sequence[T] | None] = SimpleQueue()
         self._given = self._taken = 0
         self._room: anyio.Event | None = None
@@ -166,13 +192,21 @@ class Channel(Generic[T]):
 
     async def put(self, batch: Sequence[T]) -> None:
         """Hand over a batch, and wait while too much has not been taken."""
+        weight = self._weigh(batch)
         self._given += len(batch)
+        self._given_bytes += weight
+        self._weights.append(weight)
         self._batches.put(batch)
-        if self._given - self._taken >= self._most:
+        if self._is_full():
             self._room = room = anyio.Event()
-            if self._given - self._taken >= self._most:
+            if self._is_full():
                 await room.wait()
             self._room = None
+
+    def _is_full(self) -> bool:
+        if self._given - self._taken >= self._most:
+            return True
+        return self._given_bytes - self._taken_bytes >= self._most_bytes
 
     def end(self, error: BaseException | None) -> None:
         """Say that nothing follows, and what went wrong."""
@@ -184,8 +218,11 @@ class Channel(Generic[T]):
         events: list[T] = []
         while not self._over and (not events or not self._batches.empty()):
             batch = self._batches.get()
-            self._over = batch is None
-            events.extend(batch or ())
+            if batch is None:
+                self._over = True
+            else:
+                events.extend(batch)
+                self._taken_bytes += self._weights.popleft()
         self._taken += len(events)
         room = self._room
         if room is not None:
@@ -201,6 +238,33 @@ class Channel(Generic[T]):
 
 async def _set(event: anyio.Event) -> None:
     event.set()
+
+
+# Of so few events each is weighed; more of them came together in one read, which is bounded.
+_FEW = 8
+_READ_BYTES = 64 * 1024
+
+
+def weight(batch: Sequence[Event]) -> int:
+    """About how many bytes of content a batch holds; cheap where events are many."""
+    if len(batch) <= _FEW:
+        return sum(map(_bytes, batch))
+    # A frame that was larger than one read comes first or last in what the read brought.
+    return _READ_BYTES + _bytes(batch[0]) + _bytes(batch[-1])
+
+
+def _bytes(event: Event) -> int:
+    match event:
+        case TextDelta(text=text) | ReasoningDelta(text=text):
+            return len(text)
+        case ToolCallArgsDelta(json=text):
+            return len(text)
+        case AudioDelta(data=data) | ImageOut(attachment=Attachment(data=bytes(data))):
+            return len(data)
+        case Raw(data=value) | OpaqueOut(data=value) | PartMetadata(data=value) | ToolResultOut(output=value):
+            return len(repr(value))
+        case _:
+            return 0
 
 
 async def pump(read: Callable[[Channel[T]], Awaitable[None]], channel: Channel[T]) -> None:

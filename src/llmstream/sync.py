@@ -40,6 +40,7 @@ from llmstream.portal import Channel as _Channel
 from llmstream.portal import Task as _Task
 from llmstream.portal import pump as _pump
 from llmstream.portal import thread as _thread
+from llmstream.portal import weight as _weight
 from llmstream.serial import ResponseDict
 from llmstream.tools.limits import ToolLimits
 from llmstream.tools.run import AfterCall, BeforeCall
@@ -57,8 +58,9 @@ from llmstream.values.request import OutputMode, Request
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# How many events may wait for a slow consumer before the pump stops reading.
+# How many events, and how much in them, may wait for a slow consumer before the pump stops reading.
 _CHANNEL_EVENTS = 1024
+_CHANNEL_BYTES = 4 * 1024 * 1024
 
 
 async def _read(stream: _stream.EventStream[_response.Response], channel: _Channel[Event]) -> None:
@@ -76,7 +78,7 @@ class EventStream(Generic[Parsed]):
 
     def __init__(self, stream: _stream.EventStream[_response.Response[Parsed]]) -> None:
         self._stream = stream
-        self._channel = _Channel[Event](_CHANNEL_EVENTS)
+        self._channel = _Channel[Event](_CHANNEL_EVENTS, most_bytes=_CHANNEL_BYTES, weigh=_weight)
         self._task: _Task[None] | None = None
         self._ready: Sequence[Event] = ()
         self._at = 0

@@ -61,7 +61,12 @@ async def test_row_32_a_connection_that_is_lost(face, wire, standing, how) -> No
 
     async with standing.serving(lose) as server:
         outcome = await face.read(server.url, wire)
-    standing.failed(outcome, ConnectionLost, text="one two ")
+    error = standing.failed(outcome, ConnectionLost, text="one two ")
+    if how.startswith("reset"):
+        assert isinstance(error.__cause__, ConnectionResetError)
+        assert error.__cause__.__context__ is error.__cause__.__cause__ is None
+    else:
+        assert error.__cause__ is None
 
 
 @pytest.mark.parametrize("how", ["reset", "end without the last chunk", "clean end", "left open"])

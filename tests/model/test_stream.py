@@ -50,6 +50,28 @@ async def listed(source) -> list:
     return [item async for item in source]
 
 
+async def test_closed_before_an_event_was_given_there_is_no_partial() -> None:
+    """A batch may have come by then, of which the consumer knows nothing."""
+    closing = anyio.Event()
+
+    async def batches(_: Request) -> AsyncGenerator[Sequence[Event], None]:
+        await closing.wait()
+        yield [TextDelta(0, "unseen")]
+
+    async def read() -> None:
+        with pytest.raises(TruncatedStreamError, match="closed before") as caught:
+            await anext(stream)
+        assert caught.value.partial is None
+
+    source = Source(batches, interrupt=closing.set)
+    stream = EventStream(source, Request("m"), wrap=lambda response: response)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read)
+        await anyio.wait_all_tasks_blocked()
+        await stream.aclose()
+    assert (stream.state, stream.snapshot().parts) == ("cancelled", ())
+
+
 # The three ways, and that they are lazy.
 
 

@@ -64,11 +64,17 @@ def wait_before(attempt: int, error: LLMStreamError, /, retries: Retries, *, cha
 
 
 def tried(
-    call: Call, retries: Retries, line: Line | None = None, /, *, limiter: RateLimiter | None = None
+    call: Call,
+    retries: Retries,
+    line: Line | None = None,
+    /,
+    *,
+    limiter: RateLimiter | None = None,
+    chance: Callable[[], float] = random.random,  # noqa: S311 - no secret hangs on it
 ) -> AsyncGenerator[Sequence[Event], None]:
     """The events of one call as `drive.batches` gives them, in as many attempts as it takes.
 
-    Each attempt waits for a turn of `limiter`.
+    Each attempt waits for a turn of `limiter`; `chance` is that of `attempts`.
 
     Raises:
         LLMStreamError: what ended the last attempt.
@@ -80,7 +86,7 @@ def tried(
             return batches(call, line, began)
         return paced(call, line, began, limiter)
 
-    return attempts(begin, retries, line=line, total=call.timeouts.total)
+    return attempts(begin, retries, line=line, total=call.timeouts.total, chance=chance)
 
 
 async def attempts(

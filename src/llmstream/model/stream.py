@@ -96,6 +96,8 @@ class EventStream(Generic[R]):
         # The last batch has Done in it.
         self._final = False
         self._begun = False
+        # A second batch came, so that all of the first was given.
+        self._went_on = False
         self._entered = False
         self._closing = False
         self._reading = False
@@ -298,7 +300,7 @@ class EventStream(Generic[R]):
             )
             # It was the caller's will.
             error.retryable = False
-            if self._fold is not None and self._begun:
+            if self._fold is not None and self._was_seen():
                 error.partial = self.snapshot()
             raise error
 
@@ -371,7 +373,9 @@ class EventStream(Generic[R]):
                     await batches.aclose()
                 with self._lock:
                     self._batch, self._at, self._folded = batch, 0, 0
-                if not self._begun:
+                if self._begun:
+                    self._went_on = True
+                else:
                     self._begin()
                 return
         raise TruncatedStreamError("expected Done as a model's last event, got the end of its events")
@@ -387,10 +391,14 @@ class EventStream(Generic[R]):
         return batches
 
     def _begin(self) -> None:
-        """Note the first event."""
+        """Note that the first event came."""
         self._begun = True
         if self._timing is not None:
             self._timing = attrs.evolve(self._timing, first_event=self._now() - self._timing.started)
+
+    def _was_seen(self) -> bool:
+        """Whether the consumer was given an event."""
+        return self._at > 0 or self._went_on
 
     def _catch_up(self) -> None:
         """Fold what was given since the last time; a break of the grammar is the call's failure."""
@@ -420,7 +428,7 @@ class EventStream(Generic[R]):
             self._end("cancelled")
             return
         self._error, self._traceback = error, error.__traceback__
-        if isinstance(error, LLMStreamError) and self._begun:
+        if isinstance(error, LLMStreamError) and self._was_seen():
             # Law 12: the consumer has seen events, so nobody may ask again by himself.
             error.retryable = False
         self._end("incomplete" if isinstance(error, TruncatedStreamError) else "failed")
@@ -444,8 +452,9 @@ class EventStream(Generic[R]):
             self._batch = self._batch[: self._at]
             if self._fold is None:
                 return
-            if isinstance(self._error, LLMStreamError) and self._error.partial is None and self._begun:
-                self._error.partial = self.snapshot()
+            error = self._error
+            if isinstance(error, LLMStreamError) and error.partial is None and self._was_seen():
+                error.partial = self.snapshot()
             if self._over is not None:
                 self._over(self.snapshot())
 

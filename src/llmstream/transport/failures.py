@@ -19,7 +19,7 @@ from llmstream.errors import (
     TLSError,
 )
 from llmstream.transport.base import HttpCall
-from llmstream.transport.fast.wire import ExchangeError
+from llmstream.transport.fast.wire import ExchangeError, bare
 
 _LOST = {"TransportError", "StreamError", "OSError", "ClosedResourceError", "BrokenResourceError"}
 
@@ -56,7 +56,8 @@ def failure_of(error: Exception, call: HttpCall, phase: Phase) -> LLMStreamError
         failure = ConfigError(f"expected an open HTTP client of this event loop, got: {words}")
     else:
         return None
-    failure.__cause__ = _bare(_deepest(error, OSError))
+    cause = _deepest(error, OSError)
+    failure.__cause__ = None if cause is None else bare(cause)
     return failure
 
 
@@ -68,10 +69,3 @@ def _deepest(error: BaseException | None, kind: type[OSError]) -> OSError | None
             found = error
         error = error.__cause__ or error.__context__
     return found
-
-
-def _bare(error: OSError | None) -> OSError | None:
-    """The error without the frames and exceptions around it, which hold the request."""
-    if error is not None:
-        error.__traceback__ = error.__context__ = error.__cause__ = None
-    return error

@@ -6,7 +6,8 @@ from typing import Any
 import attrs
 import pytest
 
-from llmstream.errors import ConnectError, ConnectionLost
+from llmstream.client.retries import Attempt, Retries
+from llmstream.errors import AuthError, ConnectError, ConnectionLost
 from llmstream.testing.fakes import ScriptedModel
 from llmstream.testing.sim import consumers, laws
 from llmstream.testing.sim.answers import answer, codec_of
@@ -28,6 +29,7 @@ async def good() -> Observed:
     exchange = Watched(PlannedExchange(visit.plan))
     exchange.delivered += SAID.body
     exchange.closed = 1
+    visit.exchange = exchange
     visit.exchanges.append(exchange)
     visit.asked.append(0)
     call = laws.observed(visit, consumers.READ, seen, stream=stream, timeouts=laws.Timeouts())
@@ -51,6 +53,37 @@ def late(call: Observed) -> Any:
 
 def two_requests(call: Observed) -> Any:
     call.visit.asked.append(3)
+
+
+def another_after_an_event(call: Observed) -> Any:
+    exchange = Watched(PlannedExchange(call.plan))
+    exchange.delivered += SAID.body
+    call.visit.exchanges.insert(0, exchange)
+
+
+def after_a_lasting_error(call: Observed) -> Any:
+    call.visit.asked.append(0)
+    return attrs.evolve(call, retries=Retries(2), failed=[(0.0, Attempt(1, AuthError("no"), 1.0))])
+
+
+def at_once(call: Observed) -> Any:
+    call.visit.times += [0.0, 0.1]
+    return attrs.evolve(call, retries=Retries(2), failed=[(0.1, Attempt(1, ConnectError("no"), 0.5))])
+
+
+def too_late(call: Observed) -> Any:
+    call.visit.times += [call.seen.began + 5.0]
+    return attrs.evolve(call, retries=Retries(within=4.0))
+
+
+def one_of_three(call: Observed) -> Any:
+    call.seen.caught = ConnectError("refused")
+    return attrs.evolve(call, retries=Retries(3), bytes_say=())
+
+
+def earlier_error_missing(call: Observed) -> Any:
+    call.seen.caught = ConnectError("refused")
+    call.visit.before.append(call.plan)
 
 
 def no_done(call: Observed) -> Any:
@@ -91,7 +124,13 @@ def swallowed(call: Observed) -> Any:
     [
         (laws.closed, open_exchange),
         (laws.closed, late),
-        (laws.one_request, two_requests),
+        (laws.requests, two_requests),
+        (laws.requests, another_after_an_event),
+        (laws.requests, after_a_lasting_error),
+        (laws.waits, at_once),
+        (laws.waits, too_late),
+        (laws.made_again, one_of_three),
+        (laws.attempts, earlier_error_missing),
         (laws.end, no_done),
         (laws.answer, no_done),
         (laws.grammar, early_done),

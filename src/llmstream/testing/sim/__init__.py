@@ -2,8 +2,9 @@
 
 `simulate` holds the client itself to its laws: the peer speaks any dialect through its codec's server half,
 goes wrong in one of the ways of `CATALOGUE`, and the caller reads on or leaves in one of the ways in which
-streams are left. After each call the laws of `llmstream.testing.sim.laws` are checked, and when the faults
-have stopped, a call on the same model must succeed. What goes wrong is repeated by its seed:
+streams are left. Half of the calls may be made again, and each attempt meets a fault of its own, or none.
+After each call the laws of `llmstream.testing.sim.laws` are checked, and when the faults have stopped, a
+call on the same model must succeed. What goes wrong is repeated by its seed:
 
     simulate(seed=1, calls=10_000).check()
     python -m llmstream.testing.sim --seed 1234 --calls 1 --backend trio

@@ -21,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for violation in report.violations:
         print(f"{violation}\n")
-    print(f"{report.calls} calls, {report.healthy} after them, {len(report.violations)} violations")
+    calls = f"{report.calls} calls in {report.attempts} attempts, {report.healthy} after them"
+    print(f"{calls}, {len(report.violations)} violations")
     print(f"digest {report.digest[:16]}, outcomes {report.outcomes[:16]}")
     return 1 if report.violations else 0
 

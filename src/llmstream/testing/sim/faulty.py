@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import zlib
+from collections.abc import AsyncGenerator, Collection, Sequence
 
 import attrs
 
 from llmstream.client.drive import Call
 from llmstream.client.limits import Limits
+from llmstream.client.line import Line
+from llmstream.client.retries import Retries
+from llmstream.client.retry import tried
 from llmstream.client.timeouts import Timeouts
 from llmstream.model.model import Model
 from llmstream.model.provided import Endpoint, ProviderModel
@@ -19,6 +23,7 @@ from llmstream.testing.sim.plan import MAX_FRAME_BYTES, SENTINEL, Plan, dressed
 from llmstream.testing.sim.seed import Seed
 from llmstream.transport.base import HttpCall, Transport
 from llmstream.transport.memory import Script
+from llmstream.values.events import Event
 from llmstream.values.secret import Secret
 from llmstream.wire.codec import Codec, counter
 from llmstream.wire.http import HttpRequest
@@ -29,11 +34,18 @@ _TIMEOUTS = Timeouts(connect=5.0, first_event=30.0, stall=20.0, total=120.0, poo
 
 @attrs.frozen
 class _Endpoint(Endpoint):
-    """An endpoint of a simulation: small frames are large already, and ids are the same each time."""
+    """An endpoint of a simulation: small frames are large already; ids and waits are the same each time."""
 
     def asking(self, http: HttpRequest, timeouts: Timeouts, *, raw: bool = False) -> Call:
         call = Endpoint.asking(self, http, timeouts, raw=raw)
         return attrs.evolve(call, limits=Limits(frame_bytes=MAX_FRAME_BYTES), ids=counter())
+
+    def tried(
+        self, call: Call, retries: Retries | None, line: Line | None = None
+    ) -> AsyncGenerator[Sequence[Event], None]:
+        share = zlib.crc32(call.http.body) / 2**32
+        defaults = self.defaults
+        return tried(call, retries or defaults.retries, line, limiter=defaults.limiter, chance=lambda: share)
 
 
 def on(transport: Transport, codec: Codec, timeouts: Timeouts = _TIMEOUTS) -> ProviderModel:

@@ -13,13 +13,18 @@ from typing import get_args
 
 import attrs
 
+from llmstream.client.retries import ONCE, Attempt, Retries
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import (
     ConnectError,
+    ConnectionLost,
     LLMStreamError,
+    OverloadedError,
     Phase,
     PoolTimeout,
     ProviderError,
+    RateLimitError,
+    ServerError,
     TimeoutExceeded,
     TruncatedStreamError,
     WireError,
@@ -30,7 +35,7 @@ from llmstream.reduce import reduce
 from llmstream.stage import Pipe, run
 from llmstream.testing.fakes import Pause
 from llmstream.testing.sim.consumers import Act, Seen, Stream
-from llmstream.testing.sim.peer import Visit
+from llmstream.testing.sim.peer import Visit, Watched
 from llmstream.testing.sim.plan import MAX_FRAME_BYTES, SENTINEL, Plan
 from llmstream.values.events import Done, Event
 from llmstream.values.response import Response
@@ -39,6 +44,9 @@ from llmstream.wire.codec import counter
 # What reading a refusal's body may take, and the end of an answer's.
 _REFUSAL_SECONDS = 10.0
 _SLACK_SECONDS = 0.5
+# What the jitter leaves of a wait, and what clocks differ by.
+_LEAST_JITTER = 0.75
+_TICK = 0.001
 _ENDS = {"complete", "incomplete", "cancelled", "failed"}
 
 
@@ -49,6 +57,7 @@ class Observed:
     Attributes:
         bytes_say: the events that the bytes say which were delivered, decoded in one piece.
         failure: why they say no more.
+        failed: the attempts that failed before an event, and when each did.
         thorough: whether the laws that cost much are asked, too.
     """
 
@@ -58,6 +67,8 @@ class Observed:
     stream: Stream
     state: streams.Phase
     timeouts: Timeouts
+    retries: Retries = ONCE
+    failed: Sequence[tuple[float, Attempt]] = ()
     bytes_say: Sequence[Event] = ()
     failure: LLMStreamError | None = None
     thorough: bool = False
@@ -76,14 +87,16 @@ class Observed:
 def observed(visit: Visit, act: Act, seen: Seen, *, stream: Stream, timeouts: Timeouts) -> Observed:
     """Put the sides of a call together."""
     call = Observed(visit=visit, act=act, seen=seen, stream=stream, state=stream.state, timeouts=timeouts)
-    if not visit.exchanges or not 200 <= visit.exchanges[-1].head.status < 300:
+    if visit.exchange is None:
         return call
-    events, failure = _decoded(visit)
+    events, failure = _decoded(visit, visit.exchange)
     return attrs.evolve(call, bytes_say=events, failure=failure)
 
 
-def _decoded(visit: Visit) -> tuple[list[Event], LLMStreamError | None]:
-    exchange, codec = visit.exchanges[-1], visit.plan.answer.codec
+def _decoded(visit: Visit, exchange: Watched) -> tuple[list[Event], LLMStreamError | None]:
+    if not 200 <= exchange.head.status < 300:
+        return [], None
+    codec = visit.plan.answer.codec
     pipe = Pipe(
         codec.framer(exchange.head, max_frame_bytes=MAX_FRAME_BYTES),
         codec.decoder(exchange.head, ids=counter()),
@@ -126,7 +139,7 @@ def answer(call: Observed) -> None:
         assert done is None or want is None or done.finish_reason == want.finish_reason, (
             f"expected {want}, got {done}"
         )
-    if call.seen.left:
+    if call.seen.left or _out_of_time(call):
         return
     if outcome.whole:
         _same(said, call.events, "the whole answer")
@@ -138,6 +151,12 @@ def answer(call: Observed) -> None:
     if outcome.status is not None:
         got = getattr(call.seen.caught, "status", None)
         assert got == outcome.status, f"expected the status {outcome.status}, got {got}"
+
+
+def _out_of_time(call: Observed) -> bool:
+    """Whether the clock of the whole answer ended it, whatever the peer did; a law of its own says when."""
+    got = call.seen.caught
+    return isinstance(got, TimeoutExceeded) and got.clock == "total"
 
 
 def grammar(call: Observed) -> None:
@@ -189,9 +208,7 @@ def error(call: Observed) -> None:
     if isinstance(got, ConnectError | PoolTimeout):
         assert got.phase == "connect", f"expected the phase connect, got {got.phase}"
     assert not (begun and got.retryable), "expected no error to be retryable after the first event"
-    # What had come when another task closed the stream was not given, and is in no part.
-    empty = got.partial is None or (_is_callers(got) and not got.partial.parts)
-    assert begun or empty, "expected no partial answer before the first event"
+    assert begun or got.partial is None, "expected no partial answer before the first event"
     if begun and call.act.keep:
         assert got.partial is not None, "expected the partial answer, got none"
         _same_parts(call.events, got.partial, "the partial answer")
@@ -217,11 +234,83 @@ def _same_parts(events: Sequence[Event], got: Response, what: str) -> None:
     )
 
 
-def one_request(call: Observed) -> None:
-    """A call is made once; never again when the caller has seen an event."""
-    asked = call.visit.asked
-    assert len(asked) <= 1, f"expected one request, got {len(asked)}"
-    assert not any(asked[1:]), f"expected no request after the first event, got one after {asked[-1]}"
+def requests(call: Observed) -> None:
+    """A call is made so often at most; never again when an event had come, or after what stays as it is."""
+    asked, most, visit = call.visit.asked, call.retries.attempts, call.visit
+    assert len(asked) <= most, f"expected at most {most} requests, got {len(asked)}"
+    assert not any(asked), f"expected no request after the first event, got one after {asked[-1]}"
+    for exchange in visit.exchanges:
+        if exchange is not visit.exchange:
+            events, _ = _decoded(visit, exchange)
+            assert not events, f"expected no request after the first event, got one after {events[0]}"
+    for _, attempt in call.failed[: len(asked) - 1]:
+        assert _may_pass(attempt.error), f"expected no request after {attempt.error!r}, got one"
+
+
+def _may_pass(error: LLMStreamError) -> bool:
+    match error:
+        case PoolTimeout():
+            return False
+        case TimeoutExceeded(clock=clock):
+            return clock == "connect"
+        case ConnectError() | ConnectionLost() | RateLimitError() | OverloadedError() | ServerError():
+            return True
+        case _:
+            return isinstance(error, ProviderError) and error.status in {408, 409}
+
+
+def attempts(call: Observed) -> None:
+    """The error has those of the attempts before it, which are what the peer did to these."""
+    got, before = call.seen.caught, call.visit.before
+    if not isinstance(got, LLMStreamError) or _is_callers(got):
+        return
+    assert len(got.attempts) == len(before), f"expected {len(before)} earlier errors, got {got.attempts}"
+    for plan, earlier in zip(before, got.attempts, strict=True):
+        assert isinstance(earlier, plan.outcome.errors), f"expected {plan.outcome.errors}, got {earlier!r}"
+        status = getattr(earlier, "status", None)
+        assert plan.outcome.status in {None, status}, f"expected {plan.outcome.status}, got {status}"
+
+
+def waits(call: Observed) -> None:
+    """Between two attempts is the wait that was asked for, else one that doubles; all begin in time."""
+    times = call.visit.times
+    for number, ((failed, attempt), began) in enumerate(zip(call.failed, times[1:], strict=False)):
+        wait, longest = began - failed, _longest(call, number, attempt.error)
+        least = longest if _asked(attempt.error) is not None else longest * _LEAST_JITTER
+        assert least - _TICK <= wait <= longest + _TICK, (
+            f"expected a wait of {least:.3f} to {longest:.3f} s before attempt {number + 2}, got {wait:.3f} s"
+        )
+    assert not times or times[-1] <= _last(call) + _TICK, "expected all attempts to begin in time"
+
+
+def made_again(call: Observed) -> None:
+    """A call that nobody left does not fail while it may be made again."""
+    got, made = call.seen.caught, len(call.visit.asked)
+    if call.seen.left or call.bytes_say or not isinstance(got, LLMStreamError) or not _passes(got):
+        return
+    wait = _longest(call, made - 1, got)
+    due = made < call.retries.attempts and (_asked(got) is None or wait <= call.retries.longest_wait)
+    assert not due or call.seen.ended + wait > _last(call), f"expected another attempt after {got!r}"
+
+
+def _passes(error: LLMStreamError) -> bool:
+    """Whether it is one of those that nobody disputes."""
+    if isinstance(error, ProviderError) and error.status not in {429, 500, 502, 503, 504, 529}:
+        return False
+    return error.retryable and _may_pass(error)
+
+
+def _asked(error: LLMStreamError) -> float | None:
+    return error.retry_after if isinstance(error, ProviderError) else None
+
+
+def _longest(call: Observed, number: int, error: LLMStreamError) -> float:
+    asked, retries = _asked(error), call.retries
+    return min(retries.first_wait * 2**number, retries.longest_backoff) if asked is None else asked
+
+
+def _last(call: Observed) -> float:
+    return call.seen.began + min(call.retries.within or inf, call.timeouts.total or inf)
 
 
 def closed(call: Observed) -> None:
@@ -240,10 +329,11 @@ def cancelled(call: Observed) -> None:
 
 def time(call: Observed) -> None:
     """Every wait is bounded by a clock, and the error names the one that ran out."""
-    elapsed, limits, plan = call.seen.ended - call.seen.began, call.timeouts, call.plan
+    elapsed, limits = call.seen.ended - call.seen.began, call.timeouts
+    plans = [*call.visit.before, call.plan]
     longest = max(limits.first_event or inf, limits.stall or inf)
-    bound = _pauses(plan) + longest + call.seen.slow + _SLACK_SECONDS
-    bound += _REFUSAL_SECONDS if plan.head.status >= 400 else 0.0
+    bound = call.seen.slow + sum(attempt.wait or 0.0 for _, attempt in call.failed)
+    bound += sum(_pauses(plan) + _refusal(plan) + longest + _SLACK_SECONDS for plan in plans)
     bound = min(bound, (limits.total or inf) + call.seen.slow + _SLACK_SECONDS)
     assert elapsed <= bound, f"expected an end within {bound} s, got one after {elapsed} s"
     got = call.seen.caught
@@ -251,6 +341,10 @@ def time(call: Observed) -> None:
         value = getattr(limits, got.clock)
         assert got.seconds == value, f"expected the value {value} of the clock {got.clock}, got {got.seconds}"
         assert elapsed > value - 0.001, f"expected {got.clock} to run out after {value} s, got {elapsed} s"
+
+
+def _refusal(plan: Plan) -> float:
+    return _REFUSAL_SECONDS if plan.head.status >= 400 else 0.0
 
 
 def _pauses(plan: Plan) -> float:
@@ -297,6 +391,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
             known.add(id(each))
             yield each
             waiting += [each.__cause__, each.__context__]
+            waiting += each.attempts if isinstance(each, LLMStreamError) else ()
 
 
 def _locals(trace: TracebackType | None) -> Iterator[str]:
@@ -320,7 +415,8 @@ def _safely(value: object) -> str:
 
 
 LAWS: tuple[Callable[[Observed], None], ...] = (
-    grammar, end, answer, done_once, state, error, snapshot, one_request, closed, cancelled, time, secrets,
+    grammar, end, answer, done_once, state, error, snapshot,
+    requests, attempts, waits, made_again, closed, cancelled, time, secrets,
 )  # fmt: skip
 
 
@@ -328,14 +424,14 @@ async def asked_again(call: Observed) -> None:
     """Asking again gives the same again, and asks nobody."""
     if not call.act.keep:
         return
-    requests, error, again = len(call.visit.asked), call.seen.caught, await _again(call)
+    asked, error, again = len(call.visit.asked), call.seen.caught, await _again(call)
     if isinstance(again, Response):
         assert call.state == "complete", f"expected no Response of a call that is {call.state}, got one"
         _same_parts(call.events, again, "the Response")
     else:
         assert call.state != "complete", f"expected the Response again, got {again!r}"
         assert error is None or _is_callers(error) or again is error, f"expected {error!r}, got {again!r}"
-    assert len(call.visit.asked) == requests, "expected no new request when a call is asked again"
+    assert len(call.visit.asked) == asked, "expected no new request when a call is asked again"
     assert call.stream.state == call.state, f"expected the state {call.state}, got {call.stream.state}"
 
 

@@ -53,21 +53,38 @@ class Visit:
     """One call from the peer's side.
 
     Attributes:
-        plan: what is done with it.
-        asked: how many events the caller had seen at each time that the call was made.
-        exchanges: what was opened for it.
+        plan: what is done with the attempt that was made last.
+        later: what is done with those after it; when there is nothing more, the same again.
+        before: what was done with those before it.
+        asked: how many events the caller had seen at each attempt.
+        times: when each began, by the event loop's clock.
+        exchange: what was opened for the last one, as far as it came.
+        exchanges: what was opened for all of them.
         seen: tells how many events the caller has seen.
     """
 
     plan: Plan
+    later: list[Plan] = attrs.field(factory=list[Plan])
+    before: list[Plan] = attrs.field(factory=list[Plan])
     asked: list[int] = attrs.field(factory=list[int])
+    times: list[float] = attrs.field(factory=list[float])
+    exchange: Watched | None = None
     exchanges: list[Watched] = attrs.field(factory=list[Watched])
     seen: Callable[[], int] = lambda: 0
 
-    async def through(self, opening: Awaitable[Exchange]) -> Watched:
-        """Note an attempt and what it opens."""
+    def begin(self) -> Plan:
+        """Note an attempt, and say what is done with it."""
+        if self.asked:
+            self.before.append(self.plan)
+            self.plan = self.later.pop(0) if self.later else self.plan
         self.asked.append(self.seen())
-        exchange = Watched(await opening)
+        self.times.append(anyio.current_time())
+        self.exchange = None
+        return self.plan
+
+    async def through(self, opening: Awaitable[Exchange]) -> Watched:
+        """Note what an attempt opens."""
+        self.exchange = exchange = Watched(await opening)
         self.exchanges.append(exchange)
         return exchange
 
@@ -85,7 +102,7 @@ class MemoryPeer:
             TransportError: when the plan says so.
         """
         visit = self._visit(call)
-        return await visit.through(self._opened(call, visit.plan))
+        return await visit.through(self._opened(call, visit.begin()))
 
     async def _opened(self, call: HttpCall, plan: Plan) -> Exchange:
         seconds = inf if call.connect is None else call.connect

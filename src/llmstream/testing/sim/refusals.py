@@ -32,7 +32,7 @@ _KINDS: tuple[type[ProviderError], ...] = (
     ServerError,
 )
 _WAITS = (
-    "3", "0", "1.5", "-5", "1e35", "nan", "inf", "soon", "", "9" * 400,
+    "3", "0", "1.5", "2", "7.25", "40", "-5", "1e35", "nan", "inf", "soon", "", "9" * 400,
     "Wed, 21 Oct 2015 07:28:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT",
 )  # fmt: skip
 _HTML = b"<!doctype html><html><head><title>502</title></head><body>Bad gateway</body></html>"

@@ -12,7 +12,7 @@ from functools import cache
 import anyio
 import attrs
 
-from llmstream.client.retries import Retries
+from llmstream.client.retries import ONCE, Attempt, Retries
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError
 from llmstream.model.model import Model
@@ -55,7 +55,8 @@ class Report:
     Attributes:
         calls: how many calls met a peer that draws from the catalogue.
         healthy: how many calls were made after them, when the faults had stopped.
-        faults: how often each was met.
+        faults: how often each was met first.
+        attempts: how many requests the faulty calls made.
         acts: how often each way to read or leave a stream was met.
         digest: of all that was drawn, seen and timed: the same seeds give the same.
         outcomes: of what was seen, without calls that are cancelled at an await, which each event loop
@@ -64,6 +65,7 @@ class Report:
 
     calls: int
     healthy: int
+    attempts: int
     faults: Mapping[str, int]
     acts: Mapping[str, int]
     violations: tuple[Violation, ...]
@@ -121,7 +123,7 @@ class _Run:
         self._backend: Backend = backend
         self._dialects = dialects
         self._faults = faults
-        self._healthy = 0
+        self._healthy = self._attempts = 0
         self._met: Counter[str] = Counter()
         self._acted: Counter[str] = Counter()
         self._all = hashlib.sha256()
@@ -145,8 +147,9 @@ class _Run:
         self._healthy += len(scenario.healthy)
         self._all.update(repr(scenario.seed.trace).encode())
         for trip in scenario.trips:
-            self._met[trip.visit.plan.fault] += 1
+            self._met[trip.faults[0]] += 1
             self._acted[trip.act.name] += 1
+            self._attempts += len(trip.visit.asked)
             line = trip.line().encode("utf-8", "backslashreplace")
             self._all.update(line)
             if trip.act.name != "cancelled":
@@ -156,6 +159,7 @@ class _Run:
         return Report(
             calls=self.calls,
             healthy=self._healthy,
+            attempts=self._attempts,
             faults=dict(self._met),
             acts=dict(self._acted),
             violations=tuple(self.violations),
@@ -172,18 +176,26 @@ class Trip:
     visit: Visit
     act: Act
     timeouts: Timeouts
+    retries: Retries = ONCE
+    failed: list[tuple[float, Attempt]] = attrs.field(factory=list[tuple[float, Attempt]])
     start: float = 0.0
     thorough: bool = False
     seen: Seen = attrs.field(factory=Seen)
     state: str = "new"
 
+    def note(self, attempt: Attempt) -> None:
+        """Keep an attempt that failed, and when it did."""
+        self.failed.append((anyio.current_time(), attempt))
+
+    @property
+    def faults(self) -> list[str]:
+        """What each attempt met."""
+        return [plan.fault for plan in (*self.visit.before, self.visit.plan)]
+
     def line(self) -> str:
         """What came of it, for a digest."""
-        seen = self.seen
-        elapsed = round(seen.ended - seen.began, 3)
-        return (
-            f"{self.visit.plan.fault} {self.act.name} {self.state} {seen.events} {seen.caught!r} {elapsed}\n"
-        )
+        seen, elapsed = self.seen, round(self.seen.ended - self.seen.began, 3)
+        return f"{self.faults} {self.act.name} {self.state} {seen.events} {seen.caught!r} {elapsed}\n"
 
 
 class Scenario:
@@ -204,15 +216,23 @@ class Scenario:
         seed = self.seed
         act = consumers.drawn(seed)
         said = answer(seed, self._codec, self._codec.encode(_request(number)))
-        plan = faulty.plan(seed, said, faults, self._layer)
-        trip = _trip(number, plan, act, _timeouts(seed, plan.total))
+        retries = _retries(seed)
+        plans = [faulty.plan(seed, said, faults, self._layer)]
+        if plans[0].outcome.whole is not True:
+            plans += [self._later(said, faults) for _ in range(retries.attempts - 1)]
+        trip = _trip(number, plans, act, _timeouts(seed, plans, retries))
+        trip.retries = attrs.evolve(retries, listener=trip.note)
         trip.start = seed.seconds("start", 0.0, 3.0)
         trip.thorough = seed.once_in("thorough", _THOROUGH_ONCE_IN)
         return trip
 
+    def _later(self, said: Answer, faults: Sequence[Fault]) -> Plan:
+        well = self.seed.once_in("well", 2)
+        return faulty.plan(self.seed, said, (NONE,) if well else faults, self._layer)
+
     def _right(self, number: int) -> Trip:
         plan = faulty.plan(self.seed, _usual(self._codec.name), (NONE,), self._layer)
-        return _trip(number, plan, consumers.READ, Timeouts())
+        return _trip(number, [plan], consumers.READ, Timeouts())
 
     async def run(self) -> None:
         """Make the calls, check the laws, then see that all is well again.
@@ -254,8 +274,8 @@ class Scenario:
             assert wired.lent == 0, f"expected no connection in use {when}, got {wired.lent}"
 
 
-def _trip(number: int, plan: Plan, act: Act, timeouts: Timeouts) -> Trip:
-    visit, seen = Visit(plan), Seen()
+def _trip(number: int, plans: Sequence[Plan], act: Act, timeouts: Timeouts) -> Trip:
+    visit, seen = Visit(plans[0], list(plans[1:])), Seen()
     visit.seen = lambda: len(seen.events)
     return Trip(number, visit, act, timeouts, seen=seen)
 
@@ -270,7 +290,22 @@ def _request(number: int) -> Request:
     return Request(MODEL, [user(f"This is call-{number}.")])
 
 
-def _timeouts(seed: Seed, total: float | None) -> Timeouts:
+def _retries(seed: Seed) -> Retries:
+    if not seed.once_in("retries", 2):
+        return ONCE
+    return Retries(
+        seed.count("attempts", 2, 4),
+        first_wait=seed.seconds("first wait", 0.1, 3.0),
+        longest_backoff=4.0,
+        longest_wait=seed.pick("longest wait", (2.0, 120.0)),
+        within=seed.pick("within", (None, 4.0, 300.0)),
+    )
+
+
+def _timeouts(seed: Seed, plans: Sequence[Plan], retries: Retries) -> Timeouts:
+    total = min((plan.total for plan in plans if plan.total is not None), default=None)
+    if total is None and retries.attempts > 1 and seed.once_in("total", 3):
+        total = seed.seconds("total", 2.0, 40.0)
     return Timeouts(
         connect=5.0,
         first_event=30.0,
@@ -307,7 +342,7 @@ async def _go(model: Model, trip: Trip) -> None:
         AssertionError: when one does not hold.
     """
     seen, act = trip.seen, trip.act
-    stream = model.prompt(_request(trip.number), timeouts=trip.timeouts, retries=Retries(1), keep=act.keep)
+    stream = model.prompt(_request(trip.number), timeouts=trip.timeouts, retries=trip.retries, keep=act.keep)
     seen.began = anyio.current_time()
     with anyio.move_on_after(_HANGING_SECONDS) as hanging:
         try:
@@ -322,7 +357,7 @@ async def _go(model: Model, trip: Trip) -> None:
     assert not hanging.cancelled_caught, "expected the call to end, got one that waits for nothing"
     call = laws.observed(trip.visit, act, seen, stream=stream, timeouts=trip.timeouts)
     trip.state = call.state
-    call = attrs.evolve(call, thorough=trip.thorough)
+    call = attrs.evolve(call, retries=trip.retries, failed=trip.failed, thorough=trip.thorough)
     for law in laws.LAWS:
         law(call)
     if trip.thorough:

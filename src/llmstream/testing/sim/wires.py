@@ -22,7 +22,7 @@ from llmstream.transport.fast.sender import Sender
 from llmstream.transport.fast.wire import Answered, ExchangeError, Origin, Wire
 
 # A call dials and sends in its own task, so this says for whom a connection is used.
-_visiting: ContextVar[Visit] = ContextVar("llmstream_sim_visit")
+_planned: ContextVar[Plan] = ContextVar("llmstream_sim_plan")
 
 
 class WiredPeer:
@@ -47,15 +47,16 @@ class WiredPeer:
         if way is None:
             raise ConfigError(f"expected an address with a direct route, got {call.address}")
         visit = self._visit(call)
-        if visit.plan.dialling:
+        plan = visit.begin()
+        if plan.dialling:
             # What goes wrong with dialling is not to be got around by a connection that is there already.
             host = f"{len(self.wires)}.{way.origin.host}"
             way = attrs.evolve(way, origin=attrs.evolve(way.origin, host=host))
-        token = _visiting.set(visit)
+        token = _planned.set(plan)
         try:
             return await visit.through(open_directly(call, way, self._sender))
         finally:
-            _visiting.reset(token)
+            _planned.reset(token)
 
     @property
     def lent(self) -> int:
@@ -64,9 +65,9 @@ class WiredPeer:
 
     async def _dial(self, origin: Origin, /) -> Wire:
         try:
-            await follow(_visiting.get().plan.dialling)
+            await follow(_planned.get().dialling)
         except LLMStreamError as error:
-            full = any(step == Break("full") for step in _visiting.get().plan.dialling)
+            full = any(step == Break("full") for step in _planned.get().dialling)
             raise ExchangeError("PoolTimeout" if full else "ConnectError", str(error)) from None
         wire = MemoryWire(origin)
         self.wires.append(wire)
@@ -91,7 +92,7 @@ class MemoryWire:
     async def send(self, data: bytes, seconds: float | None, answered: Answered) -> bool:
         """Take a request, which comes whole."""
         await anyio.lowlevel.checkpoint()
-        plan = _visiting.get().plan
+        plan = _planned.get()
         self._steps = http(plan)
         self._closing = plan.framing.flaw == "closed while idle"
         return self.state != "gone"

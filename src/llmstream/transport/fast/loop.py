@@ -26,6 +26,7 @@ from llmstream.transport.fast.wire import (
     ExchangeError,
     Origin,
     Wire,
+    bare,
 )
 
 
@@ -71,8 +72,8 @@ class LoopWire(asyncio.BufferedProtocol):
     """One connection."""
 
     __slots__ = (
-        "_buffer", "_clogged", "_deadline", "_ended", "_loop", "_lost", "_on_end", "_parts", "_paused",
-        "_reader", "_size", "_timer", "_tls", "_transport", "_writer", "idle_since", "origin",
+        "_buffer", "_cause", "_clogged", "_deadline", "_ended", "_loop", "_lost", "_on_end", "_parts",
+        "_paused", "_reader", "_size", "_timer", "_tls", "_transport", "_writer", "idle_since", "origin",
     )  # fmt: skip
 
     def __init__(
@@ -90,6 +91,7 @@ class LoopWire(asyncio.BufferedProtocol):
         self._clogged = False
         self._ended = False
         self._lost: str | None = None
+        self._cause: OSError | None = None
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._deadline = 0.0
@@ -162,6 +164,8 @@ class LoopWire(asyncio.BufferedProtocol):
             sock = self._transport.get_extra_info("socket")
             if isinstance(sock, TransportSocket):
                 self._look(sock.fileno())
+        if isinstance(exc, OSError) and not self._ended:
+            self._cause = bare(exc)
         self._end(str(exc) or type(exc).__name__ if exc else None)
 
     def _look(self, number: int) -> str | None:
@@ -172,6 +176,7 @@ class LoopWire(asyncio.BufferedProtocol):
             except BlockingIOError:
                 return None
             except OSError as error:
+                self._cause = bare(error)
                 return str(error)
             if not data:
                 return ""
@@ -275,7 +280,7 @@ class LoopWire(asyncio.BufferedProtocol):
         if self._parts:
             return self._take()
         if self._lost is not None:
-            raise ExchangeError("ReadError", self._lost)
+            raise ExchangeError("ReadError", self._lost) from self._cause
         if not self._ended:
             raise ExchangeError("ReadTimeout", "nothing came in within the time limit")
         return b""

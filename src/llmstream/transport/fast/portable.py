@@ -10,7 +10,7 @@ import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
 from llmstream.transport.fast.tls import Tls
-from llmstream.transport.fast.wire import READ_BYTES, SLICE_BYTES, Answered, ExchangeError, Origin, Wire
+from llmstream.transport.fast.wire import READ_BYTES, SLICE_BYTES, Answered, ExchangeError, Origin, Wire, bare
 
 # So much goes into the socket's own buffer without waiting for the other side.
 _SMALL_BYTES = 16 * 1024
@@ -54,7 +54,9 @@ class AnyioDialler:
 class AnyioWire:
     """One connection."""
 
-    __slots__ = ("_ended", "_lost", "_part", "_sent", "_socket", "_stream", "_tls", "idle_since", "origin")
+    __slots__ = (
+        "_cause", "_ended", "_lost", "_part", "_sent", "_socket", "_stream", "_tls", "idle_since", "origin",
+    )  # fmt: skip
 
     def __init__(self, origin: Origin, stream: SocketStream, tls: Tls | None) -> None:
         self.origin = origin
@@ -66,6 +68,7 @@ class AnyioWire:
         self._sent = False
         self._ended = False
         self._lost: str | None = None
+        self._cause: OSError | None = None
 
     async def secure(self, tls: Tls) -> None:
         """Shake hands.
@@ -110,7 +113,10 @@ class AnyioWire:
         except anyio.EndOfStream:
             self._end(None)
         except _GONE as error:
-            self._end(str(error.__cause__ or error) or "the connection broke")
+            cause = error.__cause__ or error
+            if isinstance(cause, OSError) and not self._ended:
+                self._cause = bare(cause)
+            self._end(str(cause) or "the connection broke")
         else:
             self._took(data)
 
@@ -177,7 +183,7 @@ class AnyioWire:
         if self._part:
             return self._take()
         if self._lost is not None:
-            raise ExchangeError("ReadError", self._lost)
+            raise ExchangeError("ReadError", self._lost) from self._cause
         if not self._ended:
             raise ExchangeError("ReadTimeout", "nothing came in within the time limit")
         return b""

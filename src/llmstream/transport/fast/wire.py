@@ -38,6 +38,12 @@ class ExchangeError(Exception):
         self.kind = kind
 
 
+def bare(error: OSError) -> OSError:
+    """The error without the frames and exceptions around it, which may hold what was sent."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
+
+
 @attrs.frozen
 class Origin:
     """Where a connection leads; connections to one origin serve each other's requests.
