@@ -204,8 +204,8 @@ class EventStream(Generic[R]):
                 response = await response.reply(mending(error))
         return response.parsed()
 
-    def partials(self) -> AsyncIterator[PartialEvent]:
-        """The answer as it grows: what is complete, as it completes, and the whole so far, lazily.
+    def partials(self: EventStream[Face[T]]) -> AsyncIterator[PartialEvent[T]]:
+        """The answer as it grows: what is complete, converted, as it completes, and the whole so far, lazily.
 
         Raises:
             ConfigError: when the stream was asked without a schema.
@@ -213,12 +213,12 @@ class EventStream(Generic[R]):
         """
         return _Partials(aiter(self), self.reader())
 
-    def reader(self) -> PartialReader:
+    def reader(self: EventStream[Face[T]]) -> PartialReader[T]:
         """The Stage that makes partials of events; raises as `partials`."""
         schema = self._request.schema
         if schema is None:
             raise ConfigError("expected schema= in the prompt for partials, got none")
-        return PartialReader(schema.mode, wrapped=self._output is not None and self._output.wrapped)
+        return PartialReader(schema.mode, output=self._output)
 
     def begin_with(self, prepare: Callable[[], Awaitable[Request]], /) -> None:
         """Have a function awaited first, for the request; it is asked for before the call is read."""
@@ -470,18 +470,18 @@ class _Texts:
                 return event.text
 
 
-class _Partials:
+class _Partials(Generic[T]):
     """What events make of the answer; no generator, as `_Texts`."""
 
-    def __init__(self, events: AsyncIterator[Event], reader: PartialReader) -> None:
+    def __init__(self, events: AsyncIterator[Event], reader: PartialReader[T]) -> None:
         self._events = events
         self._reader = reader
-        self._ready: deque[PartialEvent] = deque()
+        self._ready: deque[PartialEvent[T]] = deque()
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> PartialEvent:
+    async def __anext__(self) -> PartialEvent[T]:
         while not self._ready:
             self._ready.extend(self._reader.feed(await anext(self._events)))
         return self._ready.popleft()
