@@ -26,6 +26,7 @@ from llmstream.schema.hints import Hint
 from llmstream.schema.partial import Cut, Finished, PartialParser
 from llmstream.schema.place import Place
 from llmstream.schema.problems import MisfitError, Problem
+from llmstream.schema.validate import validate
 from llmstream.schema.view import Complete, Gathered
 from llmstream.values.content import TextPart
 from llmstream.values.events import (
@@ -106,12 +107,19 @@ class Output(Generic[T]):
     def parse(self, text: str, /) -> T:
         """Read the text of an answer; in prompt mode the JSON may stand in a fence or among prose.
 
+        Without a type, the JSON is checked against the schema: the short form, and schemas of the words
+        that those of types are made of, always; others by the package jsonschema (the extra of that
+        name) where it is installed. Without it an answer to such a schema is any JSON.
+
         Raises:
             OutputError: when it is no JSON, or does not fit.
+            ConfigError: when the schema is none, or refers to another document.
         """
         try:
             value = _found(text)
             if self.hint is _NO_HINT:
+                if self.schema.schema is not None:
+                    validate(value, self.schema.schema)
                 return cast("T", value)
             if self.wrapped and isinstance(value, dict) and list(cast("JSONObject", value)) == [_WRAP]:
                 value = cast("JSONObject", value)[_WRAP]
