@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 import types
 from collections.abc import Callable, Collection
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -16,6 +18,7 @@ from llmstream.schema.fields import MISSING, Field
 from llmstream.schema.hints import Hint
 
 _KIND = inspect.Parameter
+_Key: TypeAlias = tuple[bool, frozenset[str]]
 
 
 @attrs.frozen
@@ -33,6 +36,10 @@ class Signature:
     many: str = ""
 
 
+_READ: WeakKeyDictionary[Callable[..., object], dict[_Key, Signature]] = WeakKeyDictionary()
+_LOCK = threading.Lock()
+
+
 def annotations_of(function: Callable[..., object], /) -> dict[str, Hint]:
     """The annotations of what a function, method, callable object or partial takes, resolved, by name.
 
@@ -44,7 +51,27 @@ def annotations_of(function: Callable[..., object], /) -> dict[str, Hint]:
 
 
 def signature(function: Callable[..., object], /, *, skip: Collection[str] = ()) -> Signature:
-    """Read a function, without the parameters to `skip` and those that a partial has given."""
+    """Read a function, without the parameters to `skip` and those that a partial has given.
+
+    It is read once, as long as the function lives: each call of a tool asks again.
+    """
+    # A method is made anew each time that it is looked up.
+    is_method = isinstance(function, types.MethodType)
+    owner = function.__func__ if isinstance(function, types.MethodType) else function
+    if not isinstance(owner, types.FunctionType | functools.partial):
+        return _read(function, skip)
+    key = (is_method, frozenset(skip))
+    with _LOCK:
+        known = _READ.get(owner)
+        found = None if known is None else known.get(key)
+    if found is None:
+        found = _read(function, skip)
+        with _LOCK:
+            _READ.setdefault(owner, {})[key] = found
+    return found
+
+
+def _read(function: Callable[..., object], skip: Collection[str]) -> Signature:
     known, of = annotations_of(function), inspect.signature(function)
     said = documented(inspect.getdoc(_innermost(function))).arguments
     bound = function.keywords if isinstance(function, functools.partial) else {}
