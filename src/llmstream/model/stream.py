@@ -102,6 +102,8 @@ class EventStream(Generic[R]):
         self._scope: anyio.CancelScope | None = None
         self._idle: anyio.Event | None = None
         self._output: Output[Any] | None = None
+        self._repairing: Callable[[EventStream[Face]], None] | None = None
+        self._repaired: R | None = None
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an EventStream is not pickled or copied: it is one call; its Response can be")
@@ -178,6 +180,10 @@ class EventStream(Generic[R]):
         """
         self._over = tell
 
+    def when_repairing(self, tell: Callable[[EventStream[Face]], None], /) -> None:
+        """Have one function told each call that asks for the answer again; see `parsed`."""
+        self._repairing = tell
+
     def expecting(self, output: Output[T] | None, /) -> EventStream[Face[T]]:
         """The same stream, which knows what the answer is to be; None is not known."""
         self._output = output
@@ -185,7 +191,9 @@ class EventStream(Generic[R]):
         return cast("EventStream[Face[T]]", self)
 
     async def parsed(self: EventStream[Face[T]], *, repair: int = 0) -> T:
-        """Read to the end and give the answer as what `schema=` asked for.
+        """Read to the end and give the answer as what `schema=` asked for; once repaired, it stays so.
+
+        In a conversation the repaired answer takes the place of the one that did not fit.
 
         Args:
             repair: how many times the model may be told what does not fit, and asked again.
@@ -194,14 +202,17 @@ class EventStream(Generic[R]):
             OutputError: when the answer is cut, refused, no JSON, or does not fit; of the last one.
             LLMStreamError: as `response`.
         """
-        response = await self.response()
+        response = self._repaired or await self.response()
         for _ in range(repair):
             try:
                 return response.parsed()
             except OutputError as error:
                 if not error.problems:
                     raise
-                response = await response.reply(mending(error))
+                again = response.reply(mending(error))
+                if self._repairing is not None:
+                    self._repairing(again)
+                response = self._repaired = await again
         return response.parsed()
 
     def partials(self: EventStream[Face[T]]) -> AsyncIterator[PartialEvent[T]]:

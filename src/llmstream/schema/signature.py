@@ -7,7 +7,7 @@ import inspect
 import threading
 import types
 from collections.abc import Callable, Collection
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
 import attrs
@@ -60,7 +60,8 @@ def signature(function: Callable[..., object], /, *, skip: Collection[str] = ())
     owner = function.__func__ if isinstance(function, types.MethodType) else function
     if not isinstance(owner, types.FunctionType | functools.partial):
         return _read(function, skip)
-    key = (is_method, frozenset(skip))
+    # Narrowed by its class alone, a partial is one of something unknown.
+    owner, key = cast("Callable[..., object]", owner), (is_method, frozenset(skip))
     with _LOCK:
         known = _READ.get(owner)
         found = None if known is None else known.get(key)
