@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 import types
 from collections.abc import Callable, Collection
 from typing import Annotated, Any, TypeAlias, cast
@@ -37,7 +36,6 @@ class Signature:
 
 
 _READ: WeakKeyDictionary[Callable[..., object], dict[_Key, Signature]] = WeakKeyDictionary()
-_LOCK = threading.Lock()
 
 
 def annotations_of(function: Callable[..., object], /) -> dict[str, Hint]:
@@ -62,14 +60,11 @@ def signature(function: Callable[..., object], /, *, skip: Collection[str] = ())
         return _read(function, skip)
     # Narrowed by its class alone, a partial is one of something unknown.
     owner, key = cast("Callable[..., object]", owner), (is_method, frozenset(skip))
-    with _LOCK:
-        known = _READ.get(owner)
-        found = None if known is None else known.get(key)
-    if found is None:
-        found = _read(function, skip)
-        with _LOCK:
-            _READ.setdefault(owner, {})[key] = found
-    return found
+    # Threads that read the same function at once only do it twice.
+    known = _READ.setdefault(owner, {})
+    if key not in known:
+        known[key] = _read(function, skip)
+    return known[key]
 
 
 def _read(function: Callable[..., object], skip: Collection[str]) -> Signature:

@@ -237,11 +237,12 @@ def _is_kind(value: JSON, kind: str) -> bool:
 
 
 def _check_closed(value: JSON, schema: JSONObject) -> None:
-    allowed = as_list(schema.get("enum")) if "enum" in schema else None
+    closed = [as_list(schema["enum"])] if "enum" in schema else []
     if "const" in schema:
-        allowed = [schema["const"]]
-    if allowed is not None and _hashed(value) not in map(_hashed, allowed):
-        raise misfit(f"one of {', '.join(map(shown, allowed))}", shown(value))
+        closed.append([schema["const"]])
+    for allowed in closed:
+        if _hashed(value) not in map(_hashed, allowed):
+            raise misfit(f"one of {', '.join(map(shown, allowed))}", shown(value))
 
 
 def _check_limits(value: JSON, schema: JSONObject) -> None:
