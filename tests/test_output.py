@@ -1,7 +1,10 @@
 """Structured output: asked for in each mode, parsed, repaired, and read as it grows."""
 
 import json
+import time
 from collections.abc import AsyncGenerator
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -45,6 +48,12 @@ pytestmark = pytest.mark.anyio
 class Dog:
     name: str
     age: int
+
+
+@attrs.frozen
+class Chained:
+    next: "Chained | None" = None
+    items: list[Dog] = attrs.field(factory=list)
 
 
 REX = '{"name": "Rex", "age": 3}'
@@ -149,6 +158,21 @@ async def test_half_an_answer_is_no_answer():
     response = Response.of(llmstream.reduce([TextDelta(0, REX)]))
     with pytest.raises(OutputError, match="incomplete"):
         response.parsed(Dog)
+
+
+@pytest.mark.parametrize(
+    ("schema", "where"),
+    [
+        ("name int, age", ["name", "age"]),
+        ({"type": "object", "properties": {"name": {"type": "integer"}}}, ["name"]),
+        (OutputSchema({"type": "object", "required": ["born"]}), ["born"]),
+        ({"type": "object", "not": {"required": ["name"]}}, ["the top"]),
+    ],
+)
+async def test_an_answer_must_fit_a_schema_that_is_no_type(schema, where):
+    with pytest.raises(OutputError, match="the answer does not fit") as caught:
+        await ScriptedModel([answer(REX)]).prompt("x", schema=schema).parsed()
+    assert [problem.where for problem in caught.value.problems] == where
 
 
 async def test_a_repair_tells_the_model_what_does_not_fit():
@@ -309,6 +333,96 @@ async def test_partials_of_a_wrapped_answer_are_those_of_the_answer():
     told = await seen(ScriptedModel([answer('{"value": [1, 2', "]}")]).prompt("x", schema=list[int]))
     assert told[:1] == [ItemDone((), 0, 1)]
     assert [event.value for event in told if isinstance(event, PartialObject)] == [[1, 2], [1, 2]]
+
+
+@attrs.frozen
+class Owner:
+    name: str
+    since: date
+
+
+@attrs.frozen
+class Pet:
+    name: str
+    born: date
+    weights: list[Decimal]
+    owner: Owner | None = None
+
+
+PET = '{"name": "Rex", "born": "2020-05-01", "weights": [1.5], "owner": {"name": "A", "since": "2021-01-01"}}'
+
+
+async def test_what_is_complete_has_the_type_of_its_place():
+    told = await seen(ScriptedModel([answer(*PET)]).prompt("x", schema=Pet))
+    assert [event for event in told if not isinstance(event, PartialObject)] == [
+        FieldDone(("name",), "Rex"),
+        FieldDone(("born",), date(2020, 5, 1)),
+        ItemDone(("weights",), 0, Decimal("1.5")),
+        FieldDone(("weights",), [Decimal("1.5")]),
+        FieldDone(("owner", "name"), "A"),
+        FieldDone(("owner", "since"), date(2021, 1, 1)),
+        FieldDone(("owner",), Owner("A", date(2021, 1, 1))),
+    ]
+    last = told[-1].view
+    assert (last.name, last.born, last.owner.since) == ("Rex", date(2020, 5, 1), date(2021, 1, 1))
+
+
+async def test_a_view_has_the_fields_that_are_complete():
+    stream = ScriptedModel([answer('{"name": "Re', 'x", "born": "2020', '-05-01"')]).prompt("x", schema=Pet)
+    views = [partial.view async for partial in stream.partials() if isinstance(partial, PartialObject)]
+    assert [vars(view) for view in views] == [{}, {"name": "Rex"}, {"name": "Rex", "born": date(2020, 5, 1)}]
+    assert getattr(views[0], "name", None) is None
+    with pytest.raises(AttributeError, match="expected a field that is complete and fits, got born"):
+        _ = views[1].born
+
+
+async def test_the_items_of_a_list_are_those_of_its_type():
+    told = await seen(ScriptedModel([answer(f'{{"value": [{REX}, {{"na')]).prompt("x", schema=list[Dog]))
+    assert ItemDone((), 0, Dog("Rex", 3)) in told
+    assert told[-1].view == [Dog("Rex", 3)]
+    assert told[-1].view is told[-1].view
+    assert told[-1].value is told[-1].value
+
+
+async def test_what_does_not_fit_is_told_as_it_came():
+    stream = ScriptedModel([answer('{"name": "Rex", "born": "May", "weights": [1, "x"]}')]).prompt(
+        "x", schema=Pet
+    )
+    told = {event.path: event for event in await seen(stream) if isinstance(event, FieldDone)}
+    assert told["born",].value == "May"
+    assert [str(each) for each in told["born",].problems] == [
+        "expected a date (YYYY-MM-DD), got 'May' at born"
+    ]
+    assert told["weights",].value == [1, "x"]
+    assert [each.where for each in told["weights",].problems] == ["weights[1]"]
+    partials = [each for each in await seen(stream) if isinstance(each, PartialObject)]
+    assert vars(partials[-1].view) == {"name": "Rex"}
+    with pytest.raises(OutputError, match="at born"):
+        await stream.parsed()
+
+
+async def test_a_plain_answer_has_no_view():
+    told = await seen(ScriptedModel([answer('{"value": 5}')]).prompt("x", schema=int))
+    assert told[-1].value == 5
+    with pytest.raises(ConfigError, match="fields or items"):
+        _ = told[-1].view
+
+
+async def test_an_answer_without_a_type_has_a_dict_as_view():
+    told = await seen(ScriptedModel([answer('{"name": "Rex", "a', '": 5')]).prompt("x", schema="name"))
+    assert told[-1].view == {"name": "Rex"}
+
+
+def test_typed_partials_of_a_deep_answer_are_linear():
+    def seconds(size: int) -> float:
+        reader = PartialReader(output=Output.of(Chained))
+        text = '{"next": ' * 100 + '{"items": [' + ",".join([REX] * size) + "]}" + "}" * 100
+        started = time.perf_counter()
+        for at in range(0, len(text), 40):
+            reader.feed(TextDelta(0, text[at : at + 40]))
+        return time.perf_counter() - started
+
+    assert seconds(1600) < 6 * min(seconds(400) for _ in range(3)) + 0.5
 
 
 async def test_partials_in_tool_mode():

@@ -11,19 +11,23 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import cached_property
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, cast
 
 import attrs
 
 from llmstream.errors import ConfigError, OutputError
-from llmstream.jsontext import JSON, JSONError, JSONObject, dumps, loads
-from llmstream.schema.convert import convert
+from llmstream.jsontext import JSON, JSONError, JSONObject, Step, dumps, loads
+from llmstream.schema.convert import Conversions, convert
 from llmstream.schema.describe import describe
 from llmstream.schema.dsl import short
 from llmstream.schema.hints import Hint
 from llmstream.schema.partial import Cut, Finished, PartialParser
+from llmstream.schema.place import Place
 from llmstream.schema.problems import MisfitError, Problem
+from llmstream.schema.validate import validate
+from llmstream.schema.view import Complete, Gathered
 from llmstream.values.content import TextPart
 from llmstream.values.events import (
     Done,
@@ -103,12 +107,19 @@ class Output(Generic[T]):
     def parse(self, text: str, /) -> T:
         """Read the text of an answer; in prompt mode the JSON may stand in a fence or among prose.
 
+        Without a type, the JSON is checked against the schema: the short form, and schemas of the words
+        that those of types are made of, always; others by the package jsonschema (the extra of that
+        name) where it is installed. Without it an answer to such a schema is any JSON.
+
         Raises:
             OutputError: when it is no JSON, or does not fit.
+            ConfigError: when the schema is none, or refers to another document.
         """
         try:
             value = _found(text)
             if self.hint is _NO_HINT:
+                if self.schema.schema is not None:
+                    validate(value, self.schema.schema)
                 return cast("T", value)
             if self.wrapped and isinstance(value, dict) and list(cast("JSONObject", value)) == [_WRAP]:
                 value = cast("JSONObject", value)[_WRAP]
@@ -322,14 +333,15 @@ class AnswerText:
         return ()
 
 
-@attrs.frozen
-class PartialObject:
-    """The answer so far. It is made when it is looked at; do not change what it gives."""
+@attrs.frozen(eq=False)
+class PartialObject(Generic[T]):
+    """The answer so far. It is made when it is looked at, once; do not change what it gives."""
 
     _cut: Cut
+    _complete: Complete
     _wrapped: bool = False
 
-    @property
+    @cached_property
     def value(self) -> JSON:
         """The JSON so far: strings and lists as far as they came, members that have not begun left out."""
         value = self._cut.value
@@ -337,8 +349,21 @@ class PartialObject:
             return value
         return cast("JSONObject", value).get(_WRAP) if isinstance(value, dict) else None
 
+    @cached_property
+    def view(self) -> T:
+        """What is complete at the top of the answer, converted, in the form of what was asked for.
+
+        Of a record it has the fields that are complete and fit; another is an AttributeError. It is no
+        instance of the class: nothing else of that is there. Of a list it has the items that are complete
+        and fit; a dict, also of a TypedDict or of what was asked for without a type, has their keys.
+
+        Raises:
+            ConfigError: when the answer is a plain value, which has neither fields nor items.
+        """
+        return cast("T", self._complete.view())
+
     def get(self, key: str, default: JSON = None, /) -> JSON:
-        """A member of the answer so far, or the default where it has not begun."""
+        """A member of the JSON so far, or the default where it has not begun."""
         value = self.value
         return cast("JSONObject", value).get(key, default) if isinstance(value, dict) else default
 
@@ -349,29 +374,44 @@ class PartialObject:
 
 @attrs.frozen
 class FieldDone:
-    """A member of an object is complete; the path ends in its key."""
+    """A member of an object is complete; the path ends in its key.
 
-    path: tuple[str | int, ...]
-    value: JSON
+    Attributes:
+        value: of the type that the annotation has at the path. It is the JSON as it came where there were
+            `problems`, where no type was asked for, and where the annotation says nothing certain of
+            the place (the members of a union say different things, a hook reads it).
+        problems: why it does not fit, with paths from the top; at its end the answer is an OutputError.
+    """
+
+    path: tuple[Step, ...]
+    value: Any  # the annotation's author knows
+    problems: tuple[Problem, ...] = ()
 
 
 @attrs.frozen
 class ItemDone:
-    """An item of a list is complete; the path is that of the list, empty for the answer itself."""
+    """An item of a list is complete; the path is that of the list, empty for the answer itself.
 
-    path: tuple[str | int, ...]
+    `value` and `problems` are as those of FieldDone.
+    """
+
+    path: tuple[Step, ...]
     index: int
-    value: JSON
+    value: Any  # as that of FieldDone
+    problems: tuple[Problem, ...] = ()
 
 
-PartialEvent: TypeAlias = PartialObject | FieldDone | ItemDone
+PartialEvent: TypeAlias = PartialObject[T] | FieldDone | ItemDone
 
 
-class PartialReader:
+class PartialReader(Generic[T]):
     """A Stage: events of a call in; what they make of the answer out, in time linear in the text."""
 
-    def __init__(self, mode: OutputMode | None = None, *, wrapped: bool = False) -> None:
-        self._wrapped = wrapped
+    def __init__(self, mode: OutputMode | None = None, *, output: Output[T] | None = None) -> None:
+        self._wrapped = output is not None and output.wrapped
+        self._place = None if output is None or output.hint is _NO_HINT else Place(output.hint)
+        self._conversions = Conversions()
+        self._gathered = Gathered(None if self._place is None else self._place.form)
         self._only_json = mode in {None, "native"}
         self._parser = PartialParser()
         self._begun = False
@@ -379,7 +419,7 @@ class PartialReader:
         self._line = ""
         self._index = -1
 
-    def feed(self, event: Event, /) -> Sequence[PartialEvent]:
+    def feed(self, event: Event, /) -> Sequence[PartialEvent[T]]:
         """Take one event.
 
         Raises:
@@ -402,20 +442,40 @@ class PartialReader:
             raise OutputError(f"the answer does not fit: {problem}", problems=(problem,)) from error
         done = [made for each in finished if (made := self._told(each)) is not None]
         self._over = self._parser.state == "complete" and bool(finished) and not finished[-1].path
-        return (*done, PartialObject(self._parser.cut(), self._wrapped))
+        return (*done, PartialObject(self._parser.cut(), self._gathered.now(), self._wrapped))
 
-    def feed_eof(self) -> Sequence[PartialEvent]:
+    def feed_eof(self) -> Sequence[PartialEvent[T]]:
         """Nothing is held back."""
         return ()
 
-    def _told(self, finished: Finished) -> PartialEvent | None:
+    def _told(self, finished: Finished) -> FieldDone | ItemDone | None:
         path = finished.path[1:] if self._wrapped else finished.path
         if not path:
             return None
+        value, problems = self._converted(path, finished.value)
         *above, last = path
         if isinstance(last, int):
-            return ItemDone(tuple(above), last, finished.value)
-        return FieldDone(path, finished.value)
+            return ItemDone(tuple(above), last, value, problems)
+        return FieldDone(path, value, problems)
+
+    def _converted(self, path: tuple[Step, ...], value: JSON) -> tuple[Any, tuple[Problem, ...]]:
+        """What a value at a path becomes; what is at the top of the answer is gathered for the views."""
+        if self._place is None:
+            if len(path) == 1:
+                self._gathered.add(path[0], value)
+            return value, ()
+        place: Place | None = self._place
+        for step in path:
+            place = None if place is None else place.at(step)
+        if place is None:
+            return value, ()
+        try:
+            made = self._conversions.convert(value, place.hint)
+        except MisfitError as error:
+            return value, tuple(Problem((*path, *each.path), each.message) for each in error.problems)
+        if len(path) == 1:
+            self._gathered.add(place.name or path[0], made)
+        return made, ()
 
     def _beginning(self, text: str) -> str:
         """What is JSON in the text: a fence and prose before it are skipped, line by line."""

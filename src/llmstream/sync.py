@@ -121,7 +121,7 @@ class EventStream(Generic[Parsed]):
         self.response()
         return _Task(lambda: self._stream.parsed(repair=repair)).result()
 
-    def partials(self) -> Iterator[PartialEvent]:
+    def partials(self) -> Iterator[PartialEvent[Parsed]]:
         """The answer as it grows; see `llmstream.EventStream.partials`.
 
         Raises:

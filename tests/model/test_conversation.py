@@ -1,6 +1,7 @@
 """Turns that go on from one another."""
 
 import json
+from collections.abc import AsyncGenerator
 
 import anyio
 import pytest
@@ -10,9 +11,11 @@ from llmstream import (
     ConnectionLost,
     Conversation,
     Done,
+    Event,
     Options,
     OutputSchema,
     ReasoningDelta,
+    Request,
     Response,
     TextDelta,
     Tool,
@@ -183,3 +186,45 @@ async def test_it_may_go_on_with_another_model_and_other_words() -> None:
     request = second.requests[0]
     assert request.messages == (system("new"), user("one"), assistant("a"), user("two"))
     assert (request.model, request.tools, request.options) == ("second", (Tool("g"),), Options(seed=2))
+
+
+async def test_a_conversation_goes_on_from_the_repaired_answer():
+    model = ScriptedModel(says("no", "5", "Yes"))
+    conversation = model.conversation()
+    stream = conversation.prompt("How many?", schema=int)
+    assert await stream.parsed(repair=1) == 5
+    assert [each.text() for each in conversation.responses] == ["5"]
+    assert await stream.parsed(repair=1) == 5
+    await conversation.prompt("Sure?")
+    history = model.requests[2].messages
+    assert [message.role for message in history] == ["user", "assistant"] * 2 + ["user"]
+    assert [part.text for part in (*history[3].parts, *history[4].parts)] == ["5", "Sure?"]
+
+
+async def test_a_repair_after_the_next_turn_changes_nothing():
+    model = ScriptedModel(says("no", "Yes", "5"))
+    conversation = model.conversation()
+    stream = conversation.prompt("How many?", schema=int)
+    await stream
+    await conversation.prompt("Sure?")
+    assert await stream.parsed(repair=1) == 5
+    assert [each.text() for each in conversation.responses] == ["no", "Yes"]
+
+
+async def test_no_prompt_goes_beside_a_repair():
+    conversation: list[Conversation] = []
+    refused: list[str] = []
+
+    class Asking(ScriptedModel):
+        async def events(self, request: Request, /) -> AsyncGenerator[Event, None]:
+            if len(request.messages) > 1:
+                with pytest.raises(ConfigError, match="second prompt") as caught:
+                    conversation[0].prompt("x")
+                refused.append(str(caught.value))
+            yield TextDelta(0, "5" if len(request.messages) > 1 else "no")
+            yield DONE
+
+    model = Asking([])
+    conversation.append(model.conversation())
+    assert await conversation[0].prompt("How many?", schema=int).parsed(repair=1) == 5
+    assert len(refused) == 1

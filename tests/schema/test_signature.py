@@ -1,4 +1,6 @@
 import functools
+import gc
+from weakref import ref
 
 from llmstream.schema.signature import annotations_of, signature
 
@@ -22,3 +24,36 @@ def test_parameters_are_fields():
 
 def test_annotations_are_those_of_what_is_still_taken():
     assert annotations_of(functools.partial(tool, 1)) == {"more": str, "b": float, "rest": bool}
+
+
+class Shelf:
+    def find(self, name: str, place: int = 0) -> str:
+        return name
+
+    @classmethod
+    def make(cls, name: str) -> str:
+        return name
+
+
+def test_a_function_is_read_once_as_long_as_it_lives():
+    def made(name: str) -> str:
+        return name
+
+    assert signature(made) is signature(made)
+    assert [field.name for field in signature(made, skip=["name"]).fields] == []
+    assert [field.name for field in signature(made).fields] == ["name"]
+    gone = ref(made)
+    del made
+    gc.collect()
+    assert gone() is None
+
+
+def test_methods_and_partials_are_read_for_what_they_take():
+    shelf = Shelf()
+    assert signature(shelf.find) is signature(Shelf().find)
+    assert [field.name for field in signature(shelf.find).fields] == ["name", "place"]
+    assert [field.name for field in signature(Shelf.find).fields] == ["self", "name", "place"]
+    assert [field.name for field in signature(Shelf.make).fields] == ["name"]
+    bound = functools.partial(shelf.find, place=1)
+    assert [field.name for field in signature(bound).fields] == ["name"]
+    assert signature(bound) is signature(bound)

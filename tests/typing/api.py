@@ -119,7 +119,14 @@ async def structured(model: llmstream.Model, stored: Response) -> None:
     assert_type(await model.chain("dogs", schema=list[Dog]).parsed(), list[Dog])
     assert_type((await model.conversation().chain("a dog", schema=Dog)).parsed(), Dog)
     async for partial in stream.partials():
-        assert_type(partial, PartialObject | FieldDone | ItemDone)
+        assert_type(partial, PartialObject[Dog] | FieldDone | ItemDone)
+        if isinstance(partial, PartialObject):
+            assert_type(partial.view, Dog)
+            assert_type(partial.view.name, str)
+    async for each in model.prompt("dogs", schema=list[Dog]).partials():
+        assert_type(each, PartialObject[list[Dog]] | FieldDone | ItemDone)
+    async for plain in model.prompt("a dog", schema="name").partials():
+        assert_type(plain, PartialObject[Any] | FieldDone | ItemDone)
 
 
 def structured_without_await(model: sync.Model) -> None:
@@ -128,4 +135,4 @@ def structured_without_await(model: sync.Model) -> None:
     assert_type(stream.parsed(), Dog)
     assert_type(stream.response().parsed(), Dog)
     for partial in stream.partials():
-        assert_type(partial, PartialObject | FieldDone | ItemDone)
+        assert_type(partial, PartialObject[Dog] | FieldDone | ItemDone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 from weakref import ref
@@ -184,8 +184,23 @@ class Conversation:
     def _turn(self, stream: S) -> S:
         """Have the answer of a stream join the conversation."""
         stream.when_over(self._take_in)
+        stream.when_repairing(self._replacing(len(self._responses)))
         self._current = ref(stream)
         return stream
+
+    def _replacing(self, turn: int) -> Callable[[EventStream[Response]], None]:
+        """Have what repairs the answer of a turn take its place, unless the conversation has gone on."""
+
+        def take(response: Response) -> None:
+            if response.state == "complete" and len(self._responses) == turn + 1:
+                self._responses[turn] = response
+
+        def begin(stream: EventStream[Response]) -> None:
+            if len(self._responses) == turn + 1 and not self._answering():
+                stream.when_over(take)
+                self._current = ref(stream)
+
+        return begin
 
     def _take_in(self, response: Response) -> None:
         # Of a chain that failed, the last round may be complete.

@@ -104,6 +104,8 @@ class EventStream(Generic[R]):
         self._scope: anyio.CancelScope | None = None
         self._idle: anyio.Event | None = None
         self._output: Output[Any] | None = None
+        self._repairing: Callable[[EventStream[Face]], None] | None = None
+        self._repaired: R | None = None
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an EventStream is not pickled or copied: it is one call; its Response can be")
@@ -180,6 +182,10 @@ class EventStream(Generic[R]):
         """
         self._over = tell
 
+    def when_repairing(self, tell: Callable[[EventStream[Face]], None], /) -> None:
+        """Have one function told each call that asks for the answer again; see `parsed`."""
+        self._repairing = tell
+
     def expecting(self, output: Output[T] | None, /) -> EventStream[Face[T]]:
         """The same stream, which knows what the answer is to be; None is not known."""
         self._output = output
@@ -187,7 +193,9 @@ class EventStream(Generic[R]):
         return cast("EventStream[Face[T]]", self)
 
     async def parsed(self: EventStream[Face[T]], *, repair: int = 0) -> T:
-        """Read to the end and give the answer as what `schema=` asked for.
+        """Read to the end and give the answer as what `schema=` asked for; once repaired, it stays so.
+
+        In a conversation the repaired answer takes the place of the one that did not fit.
 
         Args:
             repair: how many times the model may be told what does not fit, and asked again.
@@ -196,18 +204,21 @@ class EventStream(Generic[R]):
             OutputError: when the answer is cut, refused, no JSON, or does not fit; of the last one.
             LLMStreamError: as `response`.
         """
-        response = await self.response()
+        response = self._repaired or await self.response()
         for _ in range(repair):
             try:
                 return response.parsed()
             except OutputError as error:
                 if not error.problems:
                     raise
-                response = await response.reply(mending(error))
+                again = response.reply(mending(error))
+                if self._repairing is not None:
+                    self._repairing(again)
+                response = self._repaired = await again
         return response.parsed()
 
-    def partials(self) -> AsyncIterator[PartialEvent]:
-        """The answer as it grows: what is complete, as it completes, and the whole so far, lazily.
+    def partials(self: EventStream[Face[T]]) -> AsyncIterator[PartialEvent[T]]:
+        """The answer as it grows: what is complete, converted, as it completes, and the whole so far, lazily.
 
         Raises:
             ConfigError: when the stream was asked without a schema.
@@ -215,12 +226,12 @@ class EventStream(Generic[R]):
         """
         return _Partials(aiter(self), self.reader())
 
-    def reader(self) -> PartialReader:
+    def reader(self: EventStream[Face[T]]) -> PartialReader[T]:
         """The Stage that makes partials of events; raises as `partials`."""
         schema = self._request.schema
         if schema is None:
             raise ConfigError("expected schema= in the prompt for partials, got none")
-        return PartialReader(schema.mode, wrapped=self._output is not None and self._output.wrapped)
+        return PartialReader(schema.mode, output=self._output)
 
     def begin_with(self, prepare: Callable[[], Awaitable[Request]], /) -> None:
         """Have a function awaited first, for the request; it is asked for before the call is read."""
@@ -479,18 +490,18 @@ class _Texts:
                 return event.text
 
 
-class _Partials:
+class _Partials(Generic[T]):
     """What events make of the answer; no generator, as `_Texts`."""
 
-    def __init__(self, events: AsyncIterator[Event], reader: PartialReader) -> None:
+    def __init__(self, events: AsyncIterator[Event], reader: PartialReader[T]) -> None:
         self._events = events
         self._reader = reader
-        self._ready: deque[PartialEvent] = deque()
+        self._ready: deque[PartialEvent[T]] = deque()
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> PartialEvent:
+    async def __anext__(self) -> PartialEvent[T]:
         while not self._ready:
             self._ready.extend(self._reader.feed(await anext(self._events)))
         return self._ready.popleft()

@@ -46,10 +46,24 @@ def convert(value: JSON, annotation: Hint, /) -> Any:
         MisfitError: when the JSON does not fit; it says where, and what was expected.
         ConfigError: when the annotation is nothing that JSON can say.
     """
-    try:
-        return _Reader().read(value, annotation)
-    except RecursionError:
-        raise misfit("fewer levels", "more than can be read") from None
+    return Conversions().convert(value, annotation)
+
+
+class Conversions:
+    """Conversions of the values inside one document; records that are read again are the same objects.
+
+    So the time for all of them is that of the document, however often its values stand in each other.
+    """
+
+    def __init__(self) -> None:
+        self._reader = _Reader()
+
+    def convert(self, value: JSON, annotation: Hint, /) -> Any:  # Any: as for the function
+        """Make a value of the annotated type; raises as the function."""
+        try:
+            return self._reader.read(value, annotation)
+        except RecursionError:
+            raise misfit("fewer levels", "more than can be read") from None
 
 
 def arguments(
@@ -98,7 +112,8 @@ class _Reader:
     """One conversion. What a class makes of an object is kept, so that unions read nothing twice."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[int, object], object] = {}
+        # With the JSON, so that its identity stays its own.
+        self._made: dict[tuple[int, object], tuple[JSON, object]] = {}
 
     def read(self, value: JSON, hint: Hint) -> Any:
         match shape(hint):
@@ -125,7 +140,7 @@ class _Reader:
             case shapes.Named() as alias:
                 return self._once(value, id(alias.alias), lambda: self.read(value, alias.hint))
             case shapes.Own(cls):
-                return _validated(value, cls)
+                return self._once(value, cls, lambda: _validated(value, cls))
             case shapes.Hooked(cls, structure):
                 return _built(lambda: structure(value, cls), {}, cls.__name__)
 
@@ -170,10 +185,10 @@ class _Reader:
         at = (id(cast("object", value)), key)
         if at not in self._made:
             try:
-                self._made[at] = make()
+                self._made[at] = value, make()
             except MisfitError as error:
-                self._made[at] = error
-        made = self._made[at]
+                self._made[at] = value, error
+        _, made = self._made[at]
         if isinstance(made, MisfitError):
             raise made
         return made

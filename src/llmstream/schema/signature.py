@@ -6,7 +6,8 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Collection
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias, cast
+from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -16,6 +17,7 @@ from llmstream.schema.fields import MISSING, Field
 from llmstream.schema.hints import Hint
 
 _KIND = inspect.Parameter
+_Key: TypeAlias = tuple[bool, frozenset[str]]
 
 
 @attrs.frozen
@@ -33,6 +35,9 @@ class Signature:
     many: str = ""
 
 
+_READ: WeakKeyDictionary[Callable[..., object], dict[_Key, Signature]] = WeakKeyDictionary()
+
+
 def annotations_of(function: Callable[..., object], /) -> dict[str, Hint]:
     """The annotations of what a function, method, callable object or partial takes, resolved, by name.
 
@@ -44,7 +49,25 @@ def annotations_of(function: Callable[..., object], /) -> dict[str, Hint]:
 
 
 def signature(function: Callable[..., object], /, *, skip: Collection[str] = ()) -> Signature:
-    """Read a function, without the parameters to `skip` and those that a partial has given."""
+    """Read a function, without the parameters to `skip` and those that a partial has given.
+
+    It is read once, as long as the function lives: each call of a tool asks again.
+    """
+    # A method is made anew each time that it is looked up.
+    is_method = isinstance(function, types.MethodType)
+    owner = function.__func__ if isinstance(function, types.MethodType) else function
+    if not isinstance(owner, types.FunctionType | functools.partial):
+        return _read(function, skip)
+    # Narrowed by its class alone, a partial is one of something unknown.
+    owner, key = cast("Callable[..., object]", owner), (is_method, frozenset(skip))
+    # Threads that read the same function at once only do it twice.
+    known = _READ.setdefault(owner, {})
+    if key not in known:
+        known[key] = _read(function, skip)
+    return known[key]
+
+
+def _read(function: Callable[..., object], skip: Collection[str]) -> Signature:
     known, of = annotations_of(function), inspect.signature(function)
     said = documented(inspect.getdoc(_innermost(function))).arguments
     bound = function.keywords if isinstance(function, functools.partial) else {}
