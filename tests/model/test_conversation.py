@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from llmstream import (
+    CancelToolCall,
     ConfigError,
     ConnectionLost,
     Conversation,
@@ -183,3 +184,21 @@ async def test_it_may_go_on_with_another_model_and_other_words() -> None:
     request = second.requests[0]
     assert request.messages == (system("new"), user("one"), assistant("a"), user("two"))
     assert (request.model, request.tools, request.options) == ("second", (Tool("g"),), Options(seed=2))
+
+
+async def test_calls_that_a_chain_makes_first_go_through_its_hooks() -> None:
+    ran = []
+
+    async def act() -> None:
+        ran.append(1)
+
+    def deny(tool, call) -> None:
+        raise CancelToolCall("not agreed")
+
+    asks = [ToolCallStart(0, id="a", name="act"), ToolCallEnd(0, {}), Done(finish_reason="tool_calls")]
+    model = ScriptedModel([asks, [TextDelta(0, "ok"), Done(finish_reason="stop")]])
+    talk = model.conversation(tools=[act])
+    await talk.prompt("do it")
+    await talk.chain("well?", before_call=deny)
+    assert ran == []
+    assert [part.output for part in model.requests[1].messages[2].parts] == ["Cancelled: not agreed"]

@@ -170,7 +170,7 @@ class Model(ABC):
         Raises:
             ConfigError: when there is nothing to send, or a value is of the wrong kind.
         """
-        bounds, given = limits or ChainLimits(), Toolset.of(tools)
+        bounds, given = ChainLimits.of(limits), Toolset.of(tools)
         output = None if schema is None else Output.of(schema)
         if isinstance(prompt, Request):
             if any((messages, system, attachments, tool_choice, schema, options)):
@@ -192,7 +192,8 @@ class Model(ABC):
         asking = partial(self.prompt, timeouts=timeouts, retries=retries, budget=budget)
         chain = Chain(asking, bench, bounds, eager=eager)
         stream = ChainStream[T](chain, request, wrap=self._response)
-        stream.give_as(lambda response: attrs.evolve(response, held=given))
+        hooks = (before_call, after_call)
+        stream.give_as(lambda response: attrs.evolve(response, held=given, hooks=hooks))
         stream.expecting(output)
         return stream
 
