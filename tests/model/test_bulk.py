@@ -16,6 +16,7 @@ from llmstream import (
     user,
 )
 from llmstream.testing import clock
+from llmstream.testing.fakes import ScriptedModel
 
 pytestmark = pytest.mark.anyio
 
@@ -236,3 +237,15 @@ async def test_no_prompts_are_no_outcomes(way):
 async def test_what_cannot_be_is_refused(prompts, concurrency, said):
     with pytest.raises(ConfigError, match=said):
         llmstream.map_prompts(Echo(), prompts, concurrency=concurrency)
+
+
+@pytest.mark.parametrize("concurrency", [0, "8", 1.5, True, None])
+def test_a_concurrency_is_a_whole_number(concurrency):
+    with pytest.raises(ConfigError, match="concurrency"):
+        map_prompts(ScriptedModel([]), ["x"], concurrency=concurrency)
+
+
+@pytest.mark.parametrize("prompts", [5, None, "x"])
+def test_what_are_no_prompts_is_refused(prompts):
+    with pytest.raises(ConfigError, match="prompts"):
+        map_prompts(ScriptedModel([]), prompts)

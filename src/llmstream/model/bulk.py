@@ -93,8 +93,7 @@ class PromptMap:
         concurrency: int,
         on_progress: Report | None,
     ) -> None:
-        if concurrency < 1:
-            raise ConfigError(f"expected a concurrency of at least 1, got {concurrency}")
+        _check_concurrency(concurrency)
         self._model = model
         self._prompts = _Prompts(prompts)
         self._terms = terms
@@ -254,12 +253,24 @@ class PromptMap:
             signal.set()
 
 
+def _check_concurrency(given: object) -> None:
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        raise ConfigError(f"expected a whole number of at least 1 as concurrency, got {given!r}")
+
+
+def _check_several(given: object) -> None:
+    kind = type(given).__name__
+    if isinstance(given, str | Request):
+        raise ConfigError(f"expected several prompts, got one {kind}")
+    if not isinstance(given, Iterable | AsyncIterable):
+        raise ConfigError(f"expected an iterable of prompts, got {kind}")
+
+
 class _Prompts:
     """Prompts from any iterable, taken one at a time."""
 
     def __init__(self, prompts: Iterable[Prompt] | AsyncIterable[Prompt]) -> None:
-        if isinstance(prompts, str | Request):
-            raise ConfigError(f"expected several prompts, got one {type(prompts).__name__}")
+        _check_several(prompts)
         self._prompts: Iterator[Prompt] | AsyncIterator[Prompt] = (
             aiter(prompts) if isinstance(prompts, AsyncIterable) else iter(prompts)
         )
