@@ -3,6 +3,7 @@
 import copy
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,8 +16,10 @@ from llmstream import (
     ConfigError,
     ConnectionLost,
     Done,
+    FieldDone,
     LLMStreamError,
     Options,
+    OutputError,
     PauseChain,
     Progress,
     Request,
@@ -660,3 +663,91 @@ async def test_what_a_hook_paused_no_reply_runs_without_it() -> None:
     assert ran == []
     await chain.snapshot().execute_tool_calls(before_call=lambda tool, call: None)
     assert ran == [1]
+
+
+async def test_partials_are_those_of_each_round_and_only_the_last_must_be_json() -> None:
+    def model() -> ScriptedModel:
+        return ScriptedModel(
+            [
+                asks(TextDelta(0, "let me see"), *call(1, "double", n=1)),
+                asks(TextDelta(0, '{"name": "draft"'), *call(1, "double", n=2)),
+                [TextDelta(0, '{"name": '), TextDelta(0, '"Rex"}'), Done(finish_reason="stop")],
+            ]
+        )
+
+    async with model().chain("x", tools=[double], schema="name") as chain:
+        seen = [partial.value async for partial in chain.partials() if isinstance(partial, FieldDone)]
+    assert seen == ["draft", "Rex"]
+    assert (await chain.parsed()) == {"name": "Rex"}
+    stream = sync.Model(model()).chain("x", tools=[double], schema="name")
+    assert [each.value for each in stream.partials() if isinstance(each, FieldDone)] == seen
+
+
+async def test_a_last_round_that_is_no_json_is_an_output_error_of_its_partials() -> None:
+    model = ScriptedModel([asks(*call(0, "double", n=1)), says("sorry, no")])
+    async with model.chain("x", tools=[double], schema="name") as chain:
+        with pytest.raises(OutputError):
+            [partial async for partial in chain.partials()]
+
+
+async def test_results_of_the_providers_own_calls_go_with_calls_that_are_told_apart() -> None:
+    own = [
+        ToolCallStart(0, id="s", name="search", server_executed=True),
+        ToolCallEnd(0, {}),
+        ToolResultOut(1, "s", name="search", output="found", server_executed=True),
+        *call(2, "double", n=1),
+    ]
+    model = ScriptedModel([asks(*own), asks(*own), says("ok")])
+    async with model.chain("x", tools=[double]) as chain:
+        events = [event async for event in chain]
+    starts = [event.id for event in events if isinstance(event, ToolCallStart)]
+    results = [event.tool_call_id for event in events if isinstance(event, ToolResultOut)]
+    assert len(set(starts)) == 4
+    assert results == starts
+    sent = [part for message in model.requests[2].messages for part in message.parts]
+    assert [part.id for part in sent if hasattr(part, "raw")] == starts
+    assert [part.tool_call_id for part in sent if hasattr(part, "output")] == starts
+    assert reduce(events).parts[:6] == tuple(sent[1:7])
+
+
+@pytest.mark.parametrize("eager", [True, False])
+async def test_cancelled_at_any_await_it_leaves_nothing_and_is_no_failure(eager) -> None:
+    running, whole = set(), 0
+
+    async def report(n: int):
+        running.add("report")
+        try:
+            for at in range(n):
+                await anyio.lowlevel.checkpoint()
+                yield Progress(at)
+        finally:
+            running.discard("report")
+
+    async def finish(n: int) -> None:
+        running.add("finish")
+        try:
+            for _ in range(n):
+                await anyio.lowlevel.checkpoint()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.lowlevel.checkpoint()
+            running.discard("finish")
+
+    async def cancel_after(count: int, scope: anyio.CancelScope) -> None:
+        for _ in range(count):
+            await anyio.lowlevel.checkpoint()
+        scope.cancel()
+
+    texts = [TextDelta(2, "a")] * 4
+    script = asks(*call(0, "report", n=3), *call(1, "finish", n=6), *texts)
+    for count in range(60):
+        model = ScriptedModel([script, script, says("ok")])
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(cancel_after, count, scope)
+                try:
+                    await model.chain("x", tools=[report, finish], eager=eager)
+                    whole += 1
+                finally:
+                    assert (running, model.closed) == (set(), len(model.requests))
+    assert 0 < whole < 60

@@ -73,12 +73,13 @@ class _Listening:
         try:
             with self._scope:
                 self._batch = await self._call.take()
+                self.over = True
         except anyio.get_cancelled_exc_class():
+            # Not over: who waits is cancelled, too, and is not to take this for the model's end.
             raise
         except BaseException as error:  # noqa: BLE001 - raised by `result`
-            self._failure = error
+            self._failure, self.over = error, True
         finally:
-            self.over = True
             self._ended.set()
             self._wake()
 

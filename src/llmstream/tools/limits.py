@@ -26,9 +26,8 @@ def whole(_: object, field: Any, value: int) -> None:
     Raises:
         ConfigError: when it is none.
     """
-    given: object = value
-    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-        raise ConfigError(f"expected a whole number above 0 as {field.name}=, got {given!r}")
+    if not _is_count(value):
+        raise ConfigError(f"expected a whole number above 0 as {field.name}=, got {value!r}")
 
 
 def whole_or_none(_: object, field: Any, value: int | None) -> None:
@@ -43,6 +42,10 @@ def whole_or_none(_: object, field: Any, value: int | None) -> None:
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 @attrs.frozen(kw_only=True)
