@@ -249,3 +249,18 @@ def test_a_concurrency_is_a_whole_number(concurrency):
 def test_what_are_no_prompts_is_refused(prompts):
     with pytest.raises(ConfigError, match="prompts"):
         map_prompts(ScriptedModel([]), prompts)
+
+
+async def test_a_reader_that_takes_nothing_holds_the_prompts_back():
+    taken = []
+
+    def many():
+        for n in range(100):
+            taken.append(n)
+            yield "0"
+
+    async with map_prompts(Echo(), many(), concurrency=3) as outcomes:
+        await anext(outcomes)
+        await anyio.sleep(50)
+        assert len(taken) <= 1 + 2 * 3
+        assert len([outcome async for outcome in outcomes]) == 99
