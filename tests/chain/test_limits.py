@@ -28,3 +28,19 @@ def test_rounds_and_calls_have_an_end_by_default() -> None:
     limits = ChainLimits()
     assert (limits.rounds, limits.calls, limits.tokens, limits.seconds) == (20, 1000, None, None)
     assert limits.tool == ToolLimits()
+
+
+def test_what_are_no_limits_is_refused() -> None:
+    assert ChainLimits.of(None) == ChainLimits()
+    with pytest.raises(ConfigError, match="ChainLimits as limits=, got ToolLimits"):
+        ChainLimits.of(ToolLimits())
+    with pytest.raises(ConfigError, match="whole number above 0 as rounds="):
+        ChainLimits(rounds=1.5)
+
+
+def test_calls_may_begin_early_where_they_may_be_made() -> None:
+    limits = ChainLimits(rounds=2, calls=3)
+    assert limits.allow(rounds=1, calls=3)
+    assert not limits.allow(rounds=2, calls=0)
+    assert not limits.allow(rounds=0, calls=4)
+    assert ChainLimits(rounds=None, calls=None).allow(rounds=99, calls=9999)

@@ -16,6 +16,7 @@ from llmstream import (
     user,
 )
 from llmstream.testing import clock
+from llmstream.testing.fakes import ScriptedModel
 
 pytestmark = pytest.mark.anyio
 
@@ -236,3 +237,30 @@ async def test_no_prompts_are_no_outcomes(way):
 async def test_what_cannot_be_is_refused(prompts, concurrency, said):
     with pytest.raises(ConfigError, match=said):
         llmstream.map_prompts(Echo(), prompts, concurrency=concurrency)
+
+
+@pytest.mark.parametrize("concurrency", [0, "8", 1.5, True, None])
+def test_a_concurrency_is_a_whole_number(concurrency):
+    with pytest.raises(ConfigError, match="concurrency"):
+        map_prompts(ScriptedModel([]), ["x"], concurrency=concurrency)
+
+
+@pytest.mark.parametrize("prompts", [5, None, "x"])
+def test_what_are_no_prompts_is_refused(prompts):
+    with pytest.raises(ConfigError, match="prompts"):
+        map_prompts(ScriptedModel([]), prompts)
+
+
+async def test_a_reader_that_takes_nothing_holds_the_prompts_back():
+    taken = []
+
+    def many():
+        for n in range(100):
+            taken.append(n)
+            yield "0"
+
+    async with map_prompts(Echo(), many(), concurrency=3) as outcomes:
+        await anext(outcomes)
+        await anyio.sleep(50)
+        assert len(taken) <= 1 + 2 * 3
+        assert len([outcome async for outcome in outcomes]) == 99

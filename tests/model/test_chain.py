@@ -1,6 +1,9 @@
 """All rounds of a chain as one stream."""
 
+import copy
+
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,14 +16,17 @@ from llmstream import (
     ConfigError,
     ConnectionLost,
     Done,
+    FieldDone,
     LLMStreamError,
     Options,
+    OutputError,
     PauseChain,
     Progress,
     Request,
     RoundDone,
     TextDelta,
     Tool,
+    Toolbox,
     ToolCallArgsDelta,
     ToolCallEnd,
     ToolCallStart,
@@ -513,3 +519,235 @@ def test_arguments_in_deltas_are_the_calls_text() -> None:
         ).response()
     assert seen[0] == seen[1]
     assert seen[0].raw == '{"n":1}'
+
+
+async def test_a_limit_that_ends_a_later_round_knows_the_results_of_the_earlier() -> None:
+    model = ScriptedModel([asks(*call(0, "double", n=1)), [TextDelta(0, "x"), Pause(99), Done()]])
+    with pytest.raises(ChainLimitError) as caught:
+        await model.chain("hi", tools=[double], limits=ChainLimits(seconds=5))
+    assert caught.value.history == model.requests[1].messages
+    assert [message.role for message in caught.value.history] == ["user", "assistant", "tool"]
+
+
+async def test_a_limit_that_ends_a_tool_knows_the_results_of_the_others() -> None:
+    ran = []
+
+    async def work(seconds: float) -> float:
+        await anyio.sleep(seconds)
+        ran.append(seconds)
+        return seconds
+
+    calls = [*call(0, "work", seconds=90), *call(1, "work", seconds=1)]
+    with pytest.raises(ChainLimitError) as caught:
+        await ScriptedModel([asks(*calls)]).chain("hi", tools=[work], limits=ChainLimits(seconds=5))
+    assert [part.tool_call_id for part in caught.value.history[-1].parts] == ["work1"]
+    again = ScriptedModel([says("ok")])
+    await again.chain(messages=caught.value.history, tools=[work])
+    assert ran == [1, 90]
+    assert [part.tool_call_id for part in again.requests[0].messages[-1].parts] == ["work0", "work1"]
+
+
+@pytest.mark.parametrize(("limits", "most"), [(ChainLimits(rounds=1), 0), (ChainLimits(calls=2), 2)])
+async def test_eager_calls_begin_within_the_limits(limits, most) -> None:
+    ran = []
+
+    async def note(n: int) -> int:
+        ran.append(n)
+        return n
+
+    events = [event for n in range(5) for event in (*call(n, "note", n=n), Pause(1))]
+    with pytest.raises(ChainLimitError) as caught:
+        await ScriptedModel([asks(*events)]).chain("hi", tools=[note], limits=limits, eager=True)
+    assert ran == list(range(most))
+    results = [part for message in caught.value.history for part in message.parts if hasattr(part, "output")]
+    assert [result.output for result in results] == [str(n) for n in ran]
+
+
+async def test_preparing_a_toolbox_counts_as_time_of_the_chain() -> None:
+    class Slow(Toolbox):
+        async def prepare(self) -> None:
+            await anyio.sleep(99)
+
+    began = anyio.current_time()
+    with pytest.raises(ChainLimitError) as caught:
+        await ScriptedModel([]).chain("hi", tools=[Slow()], limits=ChainLimits(seconds=5))
+    assert anyio.current_time() - began == 5
+    assert caught.value.history == (user("hi"),)
+
+
+async def test_eager_tools_are_heard_while_the_model_is_silent() -> None:
+    async def work():
+        for n in range(3):
+            await anyio.sleep(2)
+            yield Progress(n)
+        yield "done"
+
+    model = ScriptedModel([asks(*call(0, "work"), Pause(50)), says("ok")])
+    began = anyio.current_time()
+    async with model.chain("hi", tools=[work], eager=True) as chain:
+        timed = [(anyio.current_time() - began, event) async for event in chain]
+    seen = [(time, event.data) for time, event in timed if isinstance(event, ToolProgress)]
+    assert seen == [(2, 0), (4, 1), (6, 2)]
+    assert timed[-1][0] == 50
+    assert reduce([event for _, event in timed]).text() == "ok"
+    assert model.closed == 2
+
+
+@pytest.mark.parametrize("how", ["break", "raise", "cancel", "close", "limit"])
+async def test_leaving_a_silent_model_closes_it_and_the_eager_tools(how) -> None:
+    ended = []
+
+    async def work():
+        try:
+            yield Progress("on")
+            await anyio.sleep_forever()
+        finally:
+            ended.append("work")
+
+    model = ScriptedModel([[*call(0, "work"), Pause()]])
+    limits = ChainLimits(seconds=3) if how == "limit" else None
+
+    async def read() -> None:
+        async with model.chain("x", tools=[work], eager=True, limits=limits) as chain:
+            async for event in chain:
+                if isinstance(event, ToolProgress):
+                    if how == "break":
+                        break
+                    if how == "raise":
+                        raise ValueError("mine")
+                    if how == "close":
+                        await chain.aclose()
+        assert (ended, model.closed) == (["work"], 1)
+
+    began = anyio.current_time()
+    kinds = {"raise": ValueError, "limit": ChainLimitError, "close": TruncatedStreamError}
+    if how in kinds:
+        with pytest.raises(kinds[how]):
+            await read()
+    else:
+        with anyio.move_on_after(5):
+            await read()
+    assert (ended, model.closed) == (["work"], 1)
+    assert anyio.current_time() - began == {"cancel": 5, "limit": 3}.get(how, 0)
+
+
+async def test_a_model_that_breaks_while_eager_tools_run_says_why() -> None:
+    calls = [*call(0, "wait", seconds=99), Pause(1), ConnectionLost("gone")]
+    with pytest.raises(ConnectionLost, match="gone"):
+        await ScriptedModel([calls]).chain("x", tools=[wait], eager=True)
+
+
+@pytest.mark.parametrize("terms", [{"limits": 5}, {"before_call": "x"}, {"after_call": 3}])
+async def test_terms_of_the_wrong_kind_are_refused_at_once(terms) -> None:
+    with pytest.raises(ConfigError, match=f"{next(iter(terms))}="):
+        ScriptedModel([]).chain("hi", **terms)
+
+
+async def test_what_a_hook_paused_no_reply_runs_without_it() -> None:
+    ran = []
+
+    async def act() -> None:
+        ran.append(1)
+
+    def ask_first(tool, call) -> None:
+        raise PauseChain("approve?")
+
+    chain = ScriptedModel([asks(*call(0, "act")), says("ok")]).chain("x", tools=[act], before_call=ask_first)
+    with pytest.raises(PauseChain):
+        await chain
+    for answer in (chain.snapshot(), copy.deepcopy(chain.snapshot())):
+        with pytest.raises(PauseChain):
+            await answer.reply("go on")
+        with pytest.raises(PauseChain):
+            await answer.execute_tool_calls()
+    assert ran == []
+    await chain.snapshot().execute_tool_calls(before_call=lambda tool, call: None)
+    assert ran == [1]
+
+
+async def test_partials_are_those_of_each_round_and_only_the_last_must_be_json() -> None:
+    def model() -> ScriptedModel:
+        return ScriptedModel(
+            [
+                asks(TextDelta(0, "let me see"), *call(1, "double", n=1)),
+                asks(TextDelta(0, '{"name": "draft"'), *call(1, "double", n=2)),
+                [TextDelta(0, '{"name": '), TextDelta(0, '"Rex"}'), Done(finish_reason="stop")],
+            ]
+        )
+
+    async with model().chain("x", tools=[double], schema="name") as chain:
+        seen = [partial.value async for partial in chain.partials() if isinstance(partial, FieldDone)]
+    assert seen == ["draft", "Rex"]
+    assert (await chain.parsed()) == {"name": "Rex"}
+    stream = sync.Model(model()).chain("x", tools=[double], schema="name")
+    assert [each.value for each in stream.partials() if isinstance(each, FieldDone)] == seen
+
+
+async def test_a_last_round_that_is_no_json_is_an_output_error_of_its_partials() -> None:
+    model = ScriptedModel([asks(*call(0, "double", n=1)), says("sorry, no")])
+    async with model.chain("x", tools=[double], schema="name") as chain:
+        with pytest.raises(OutputError):
+            [partial async for partial in chain.partials()]
+
+
+async def test_results_of_the_providers_own_calls_go_with_calls_that_are_told_apart() -> None:
+    own = [
+        ToolCallStart(0, id="s", name="search", server_executed=True),
+        ToolCallEnd(0, {}),
+        ToolResultOut(1, "s", name="search", output="found", server_executed=True),
+        *call(2, "double", n=1),
+    ]
+    model = ScriptedModel([asks(*own), asks(*own), says("ok")])
+    async with model.chain("x", tools=[double]) as chain:
+        events = [event async for event in chain]
+    starts = [event.id for event in events if isinstance(event, ToolCallStart)]
+    results = [event.tool_call_id for event in events if isinstance(event, ToolResultOut)]
+    assert len(set(starts)) == 4
+    assert results == starts
+    sent = [part for message in model.requests[2].messages for part in message.parts]
+    assert [part.id for part in sent if hasattr(part, "raw")] == starts
+    assert [part.tool_call_id for part in sent if hasattr(part, "output")] == starts
+    assert reduce(events).parts[:6] == tuple(sent[1:7])
+
+
+@pytest.mark.parametrize("eager", [True, False])
+async def test_cancelled_at_any_await_it_leaves_nothing_and_is_no_failure(eager) -> None:
+    running, whole = set(), 0
+
+    async def report(n: int):
+        running.add("report")
+        try:
+            for at in range(n):
+                await anyio.lowlevel.checkpoint()
+                yield Progress(at)
+        finally:
+            running.discard("report")
+
+    async def finish(n: int) -> None:
+        running.add("finish")
+        try:
+            for _ in range(n):
+                await anyio.lowlevel.checkpoint()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.lowlevel.checkpoint()
+            running.discard("finish")
+
+    async def cancel_after(count: int, scope: anyio.CancelScope) -> None:
+        for _ in range(count):
+            await anyio.lowlevel.checkpoint()
+        scope.cancel()
+
+    texts = [TextDelta(2, "a")] * 4
+    script = asks(*call(0, "report", n=3), *call(1, "finish", n=6), *texts)
+    for count in range(60):
+        model = ScriptedModel([script, script, says("ok")])
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(cancel_after, count, scope)
+                try:
+                    await model.chain("x", tools=[report, finish], eager=eager)
+                    whole += 1
+                finally:
+                    assert (running, model.closed) == (set(), len(model.requests))
+    assert 0 < whole < 60

@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from llmstream import (
+    CancelToolCall,
     ConfigError,
     ConnectionLost,
     Conversation,
@@ -228,3 +229,21 @@ async def test_no_prompt_goes_beside_a_repair():
     conversation.append(model.conversation())
     assert await conversation[0].prompt("How many?", schema=int).parsed(repair=1) == 5
     assert len(refused) == 1
+
+
+async def test_calls_that_a_chain_makes_first_go_through_its_hooks() -> None:
+    ran = []
+
+    async def act() -> None:
+        ran.append(1)
+
+    def deny(tool, call) -> None:
+        raise CancelToolCall("not agreed")
+
+    asks = [ToolCallStart(0, id="a", name="act"), ToolCallEnd(0, {}), Done(finish_reason="tool_calls")]
+    model = ScriptedModel([asks, [TextDelta(0, "ok"), Done(finish_reason="stop")]])
+    talk = model.conversation(tools=[act])
+    await talk.prompt("do it")
+    await talk.chain("well?", before_call=deny)
+    assert ran == []
+    assert [part.output for part in model.requests[1].messages[2].parts] == ["Cancelled: not agreed"]

@@ -22,6 +22,7 @@ from llmstream import (
     user,
 )
 from llmstream.testing.fakes import Pause, ScriptedModel
+from llmstream.tools.pending import unanswered
 
 pytestmark = pytest.mark.anyio
 
@@ -232,3 +233,24 @@ def test_the_sync_conversation_chains() -> None:
     talk = sync.Model(ScriptedModel([asks(), OK])).conversation(tools=[notes.note])
     assert talk.chain("a").text() == "ok"
     assert [response.text() for response in talk.responses] == ["ok"]
+
+
+async def test_a_tool_that_pauses_a_reply_leaves_a_history_to_go_on_from() -> None:
+    async def act(n: int) -> int:
+        if n:
+            raise PauseChain("approve?")
+        return n
+
+    calls = [
+        part
+        for at in (0, 1)
+        for part in (ToolCallStart(at, id=f"c{at}", name="act"), ToolCallEnd(at, {"n": at}))
+    ]
+    model = ScriptedModel([[*calls, Done(finish_reason="tool_calls")]])
+    answer = await model.prompt("x", tools=[act])
+    for going_on in (answer.reply("y").response, answer.execute_tool_calls):
+        with pytest.raises(PauseChain) as caught:
+            await going_on()
+        assert [message.role for message in caught.value.history] == ["user", "assistant", "tool"]
+        assert [call.id for call in unanswered(caught.value.history)] == ["c1"]
+        assert caught.value.partial is answer

@@ -86,3 +86,36 @@ async def test_combinators_stand_on_each_other():
     for position in (0, 1):
         assert "".join(e.text for at, e in said if at == position and isinstance(e, TextDelta)) == "A dog"
     assert [model.closed for model in sources] == [1, 1]
+
+
+@pytest.mark.parametrize("how", ["leave", "aclose"])
+async def test_a_source_that_was_begun_elsewhere_and_not_read_here_is_closed_too(make, how):
+    model = ScriptedModel([SLOW])
+    begun = model.prompt("x")
+    async with begun:
+        await anext(begun)
+        async with make(begun) as entered:
+            if how == "aclose":
+                await entered.aclose()
+                assert model.closed == 1
+        assert model.closed == 1
+
+
+async def test_who_waits_for_others_to_subscribe_is_told_of_the_end():
+    ended = []
+
+    async def consume(subscription) -> None:
+        with pytest.raises(TruncatedStreamError):
+            await anext(subscription)
+        ended.append(1)
+
+    hub = stream.tee(ScriptedModel([SLOW]).prompt("x"), 2)
+    async with anyio.create_task_group() as group, hub:
+        group.start_soon(consume, hub.subscribe())
+        await anyio.wait_all_tasks_blocked()
+    assert ended == [1]
+
+
+def test_what_is_no_stream_is_refused(make):
+    with pytest.raises(ConfigError, match="stream of events at position 0, got int"):
+        make(5)

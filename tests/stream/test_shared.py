@@ -215,3 +215,14 @@ async def test_a_policy_is_one_of_four():
     async with stream.tee(ScriptedModel([]).prompt("x")) as hub:
         with pytest.raises(ConfigError, match="block, coalesce, drop, disconnect"):
             hub.subscribe(policy="wait")
+
+
+@pytest.mark.anyio
+async def test_who_waits_for_nobody_is_given_each_event_before_those_who_block(script):
+    source = script(*[TextDelta(0, str(n)) for n in range(4)], Done())
+    with anyio.fail_after(5):
+        async with stream.tee(source, 2) as hub:
+            slow = hub.subscribe(buffer=1)
+            quick = hub.subscribe(policy="drop", buffer=10)
+            assert [(await anext(quick)).text for _ in range(2)] == ["0", "1"]
+            assert (await anext(slow)).text == "0"

@@ -108,3 +108,12 @@ def test_a_function_needs_a_name_and_a_signature() -> None:
     assert FunctionTool.of(lambda a: a, name="same").name == "same"
     with pytest.raises(ConfigError):
         FunctionTool.of(iter)
+
+
+def test_the_seconds_of_a_tool_are_above_nothing() -> None:
+    with pytest.raises(ConfigError, match="seconds"):
+        tool(seconds=-1)(unhurried)
+
+
+def unhurried(n: int) -> int:
+    return n

@@ -40,3 +40,11 @@ async def test_a_thread_that_hangs_is_left_and_counted(monkeypatch) -> None:
     while abandoned() > before and time.monotonic() < until:
         await anyio.sleep(0.005)
     assert abandoned() == before
+
+
+async def test_what_nobody_waits_for_is_not_begun_and_not_counted() -> None:
+    before, ran = abandoned(), []
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await in_thread(lambda: ran.append(1))
+    assert (abandoned(), ran) == (before, [])

@@ -2,8 +2,9 @@
 
 import pytest
 
-from llmstream import Done, TextDelta, Toolbox, ToolCallEnd, ToolCallStart
+from llmstream import Done, TextDelta, Toolbox, ToolCall, ToolCallEnd, ToolCallPart, ToolCallStart, tool
 from llmstream.testing.fakes import ScriptedModel
+from llmstream.tools.run import Bench, make_calls
 from llmstream.tools.toolset import Toolset
 
 pytestmark = pytest.mark.anyio
@@ -104,3 +105,19 @@ async def test_functions_of_a_set_follow_the_box() -> None:
     assert set(tools.functions()) == {"Memory_put", "Memory_get"}
     await tools.ready()
     assert set(tools.functions()) == {"Memory_put", "Memory_get", "extra"}
+
+
+async def test_a_method_may_be_decorated() -> None:
+    class Counter(Toolbox):
+        step = 2
+
+        @tool(name="up", description="Count up.", seconds=5)
+        async def count(self, times: int, call: ToolCall) -> str:
+            return f"{call.id}: {self.step * times}"
+
+    (made,) = Counter().tools()
+    assert (made.name, made.declaration.description, made.seconds) == ("Counter_up", "Count up.", 5)
+    assert set(made.declaration.parameters["properties"]) == {"times"}
+    given = ToolCallPart("c", "Counter_up", arguments={"times": 3})
+    (result,) = await make_calls([given], Bench(tools=Toolset.of([Counter()])))
+    assert result.output == "c: 6"

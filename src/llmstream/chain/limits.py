@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from llmstream.errors import ChainLimitError
-from llmstream.tools.limits import ToolLimits, positive
+from llmstream.errors import ChainLimitError, ConfigError
+from llmstream.tools.limits import ToolLimits, positive, whole_or_none
 from llmstream.values.messages import Message
 
 
@@ -14,7 +14,8 @@ class ChainLimits:
     """Limits of a whole chain; None is no limit.
 
     Each is looked at before tools run, so that what the last answer asked for is still to be done when
-    the `ChainLimitError` comes, and a chain that is given its `history` does it.
+    the `ChainLimitError` comes, and a chain that is given its `history` does it. Where tools were running
+    then (`seconds`, and eager ones), those results that had come are in the history.
 
     Attributes:
         rounds: calls of the model.
@@ -24,11 +25,28 @@ class ChainLimits:
         tool: of each call of a tool.
     """
 
-    rounds: int | None = attrs.field(default=20, validator=positive)
-    calls: int | None = attrs.field(default=1000, validator=positive)
-    tokens: int | None = attrs.field(default=None, validator=positive)
+    rounds: int | None = attrs.field(default=20, validator=whole_or_none)
+    calls: int | None = attrs.field(default=1000, validator=whole_or_none)
+    tokens: int | None = attrs.field(default=None, validator=whole_or_none)
     seconds: float | None = attrs.field(default=None, validator=positive)
     tool: ToolLimits = attrs.field(factory=ToolLimits)
+
+    @classmethod
+    def of(cls, given: object, /) -> ChainLimits:
+        """Take limits, or the default ones for None.
+
+        Raises:
+            ConfigError: when they are none.
+        """
+        if given is None:
+            return cls()
+        if not isinstance(given, ChainLimits):
+            raise ConfigError(f"expected ChainLimits as limits=, got {type(given).__name__}")
+        return given
+
+    def allow(self, *, rounds: int, calls: int) -> bool:
+        """Whether calls may begin before their round's end, when its tokens are not known yet."""
+        return (self.rounds is None or rounds < self.rounds) and (self.calls is None or calls <= self.calls)
 
     def check(self, *, rounds: int, calls: int, tokens: int, history: tuple[Message, ...]) -> None:
         """Refuse to go on where a count says so.

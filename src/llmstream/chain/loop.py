@@ -7,6 +7,7 @@ where there is none, in one that a single step opens and closes: none is ever op
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
 import anyio
@@ -55,6 +56,45 @@ class Call(Protocol):
         ...
 
 
+class _Listening:
+    """The model's next events, waited for in a task, so that tools are heard while it is silent."""
+
+    def __init__(self, call: Call, wake: Callable[[], None]) -> None:
+        self.over = False
+        self._call = call
+        self._wake = wake
+        self._scope = anyio.CancelScope()
+        self._ended = anyio.Event()
+        self._batch: Sequence[Event] = ()
+        self._failure: BaseException | None = None
+
+    async def run(self) -> None:
+        """Wait; what goes wrong is noted, not raised."""
+        try:
+            with self._scope:
+                self._batch = await self._call.take()
+                self.over = True
+        except anyio.get_cancelled_exc_class():
+            # Not over: who waits is cancelled, too, and is not to take this for the model's end.
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised by `result`
+            self._failure, self.over = error, True
+        finally:
+            self._ended.set()
+            self._wake()
+
+    def result(self) -> Sequence[Event]:
+        """What came, or why nothing did."""
+        if self._failure is not None:
+            raise self._failure
+        return self._batch
+
+    async def aclose(self) -> None:
+        """Wait no longer."""
+        self._scope.cancel()
+        await self._ended.wait()
+
+
 class Chain:
     """One chain, read once.
 
@@ -76,6 +116,7 @@ class Chain:
         self._request = Request("")
         self._ids = CallIds()
         self._call: Call | None = None
+        self._listening: _Listening | None = None
         self._round = Round(0, self._ids)
         self._step: Callable[[], Awaitable[Sequence[Event]]] = self._read
         # Of the round whose calls are made: who makes them, where they stand, and the answer so far.
@@ -99,8 +140,11 @@ class Chain:
                 "expected `async with model.chain(..., eager=True) as chain:` around the loop, or an await, "
                 "got a loop alone, which has nowhere to run tools while it reads"
             )
+        if self._limits.seconds is not None:
+            self._deadline = anyio.current_time() + self._limits.seconds
+        self._history = request.messages
         try:
-            await self._open(request)
+            await self._in_time(partial(self._open, request))
             while True:
                 batch = await self._in_time(self._step)
                 yield batch
@@ -110,14 +154,11 @@ class Chain:
             await self._close()
 
     async def _open(self, request: Request) -> None:
-        if self._limits.seconds is not None:
-            self._deadline = anyio.current_time() + self._limits.seconds
         await self._bench.tools.ready()
         if self._bench.tools.boxes:
             request = attrs.evolve(request, tools=self._bench.tools.offered())
         self._request = request
         self._ids = CallIds(request.messages)
-        self._history = request.messages
         pending = unanswered(request.messages) if self._bench.tools.runs else ()
         self._crew = Crew(self._bench)
         self._step = self._begin
@@ -139,7 +180,9 @@ class Chain:
     async def _read(self) -> Sequence[Event]:
         """More of what the model says."""
         call = self._call
-        batch = await call.take() if call is not None else ()
+        batch = await self._taken(call) if call is not None else ()
+        if batch is None:
+            return self._told(self._crew.reports())
         if call is None or not batch:
             raise TruncatedStreamError("expected Done as a model's last event, got the end of its events")
         self.requests[-1] = call.request
@@ -148,9 +191,25 @@ class Chain:
         for at, complete in self._round.complete:
             self._hand_on(complete, self._round.index_of(at))
         if self.group is not None and self._eager:
-            self._crew.begin(self.group)
+            calls = self._calls + self._crew.size
+            if self._limits.allow(rounds=len(self.requests), calls=calls):
+                self._crew.begin(self.group)
             events = [*self._told(self._crew.reports()), *events]
         return events if done is None else [*events, *await self._ended(call, done)]
+
+    async def _taken(self, call: Call) -> Sequence[Event] | None:
+        """The model's next events, none at its end; None when a tool reports before they come."""
+        if self.group is None or (self._listening is None and self._crew.over):
+            return await call.take()
+        if self._listening is None:
+            self._listening = _Listening(call, self._crew.wake)
+            self.group.start_soon(self._listening.run)
+        listening = self._listening
+        await self._crew.heard(lambda: listening.over)
+        if not listening.over:
+            return None
+        self._listening = None
+        return listening.result()
 
     async def _ended(self, call: Call, done: Done) -> Sequence[Event]:
         """The end of a round, and of the chain, if no call is to be made."""
@@ -182,7 +241,7 @@ class Chain:
     async def _checked(self) -> Sequence[Event]:
         """Begin to make the calls, if there may be more rounds."""
         used = self._usage.total if self._usage else 0
-        self._limits.check(rounds=len(self.requests), calls=self._calls, tokens=used, history=self._history)
+        self._limits.check(rounds=len(self.requests), calls=self._calls, tokens=used, history=self._so_far())
         self._step = self._work
         return await self._work()
 
@@ -195,7 +254,7 @@ class Chain:
         news = await self._crew.news()
         if news:
             return self._told(news)
-        history = answered(self._history, self._crew.results)
+        history = self._history = self._so_far()
         try:
             self._crew.raise_failure()
         except PauseChain as pause:
@@ -203,6 +262,10 @@ class Chain:
             raise
         self._request = attrs.evolve(self._request, messages=history, tool_choice=self._choice())
         return await self._begin()
+
+    def _so_far(self) -> tuple[Message, ...]:
+        """The history; once an answer is part of it, with those results of its calls that have come."""
+        return self._history if self._call is not None else answered(self._history, self._crew.results)
 
     def _choice(self) -> ToolChoice | None:
         """A call that was forced once is not forced for ever."""
@@ -233,12 +296,14 @@ class Chain:
         with anyio.CancelScope(deadline=self._deadline) as scope:
             return await step()
         if scope.cancelled_caught:
-            raise exceeded("seconds", self._limits.seconds or 0, self._history)
+            raise exceeded("seconds", self._limits.seconds or 0, self._so_far())
         raise LLMStreamError("expected a step to end or to be out of time")
 
     async def _close(self) -> None:
         with anyio.CancelScope(shield=True):
             await self._crew.aclose()
+            if self._listening is not None:
+                await self._listening.aclose()
             if self._call is not None:
                 await self._call.aclose()
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import attrs
 
-from llmstream.values.content import Part, ToolCallPart
+from llmstream.values.content import Part, ToolCallPart, ToolResultPart
 from llmstream.values.events import (
     Done,
     Event,
@@ -16,6 +16,7 @@ from llmstream.values.events import (
     ToolCallArgsDelta,
     ToolCallEnd,
     ToolCallStart,
+    ToolResultOut,
     text_delta,
 )
 from llmstream.values.messages import Message
@@ -53,6 +54,8 @@ class Round:
         self._ids = ids
         self._eager = eager
         self._renamed: dict[int, str] = {}
+        # Of the provider's own calls, whose results come in the same round: the id for the one it said.
+        self._executed: dict[str, str] = {}
         self._starts: dict[int, ToolCallStart] = {}
         self._raw: dict[int, list[str]] = {}
 
@@ -72,12 +75,18 @@ class Round:
         """The parts of the round with the ids under which its calls were told of."""
         if not self._renamed:
             return parts
-        return tuple(
-            attrs.evolve(part, id=self._renamed[at])
-            if at in self._renamed and isinstance(part, ToolCallPart)
-            else part
-            for at, part in enumerate(parts)
-        )
+        executed: dict[str, str] = {}
+        named: list[Part] = []
+        for at, part in enumerate(parts):
+            if isinstance(part, ToolCallPart) and at in self._renamed:
+                if part.server_executed:
+                    executed[part.id] = self._renamed[at]
+                named.append(attrs.evolve(part, id=self._renamed[at]))
+            elif isinstance(part, ToolResultPart) and part.tool_call_id in executed:
+                named.append(attrs.evolve(part, tool_call_id=executed[part.tool_call_id]))
+            else:
+                named.append(part)
+        return tuple(named)
 
     def index_of(self, at: int) -> int:
         """The index in the chain of the part at a place in the round."""
@@ -87,6 +96,11 @@ class Round:
         kind = type(event)
         if kind is ToolCallStart:
             event = self._start(cast("ToolCallStart", event))
+        elif kind is ToolResultOut:
+            result = cast("ToolResultOut", event)
+            event = attrs.evolve(
+                result, tool_call_id=self._executed.get(result.tool_call_id, result.tool_call_id)
+            )
         elif kind is ToolCallArgsDelta and self._eager:
             delta = cast("ToolCallArgsDelta", event)
             self._raw.setdefault(delta.index, []).append(delta.json)
@@ -102,6 +116,8 @@ class Round:
         own = self._ids.own(event.id)
         if own != event.id:
             self._renamed[event.index] = own
+            if event.server_executed:
+                self._executed[event.id] = own
             event = attrs.evolve(event, id=own)
         self._starts[event.index] = event
         return event

@@ -28,7 +28,6 @@ from llmstream.model.terms import must_be_terms
 from llmstream.output import SchemaLike
 from llmstream.tools.toolset import ToolLike
 from llmstream.values import response as pure
-from llmstream.values.amounts import is_amount
 from llmstream.values.content import Attachment
 from llmstream.values.messages import Message
 from llmstream.values.request import Request
@@ -95,8 +94,7 @@ class PromptMap:
         concurrency: int,
         on_progress: Report | None,
     ) -> None:
-        if not is_amount(concurrency, 1):
-            raise ConfigError(f"expected a concurrency of at least 1, got {concurrency!r}")
+        _check_concurrency(concurrency)
         must_be_terms(**{name: terms.get(name) for name in ("timeouts", "retries", "budget")})
         self._model = model
         self._prompts = _Prompts(prompts)
@@ -257,12 +255,24 @@ class PromptMap:
             signal.set()
 
 
+def _check_concurrency(given: object) -> None:
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        raise ConfigError(f"expected a whole number of at least 1 as concurrency, got {given!r}")
+
+
+def _check_several(given: object) -> None:
+    kind = type(given).__name__
+    if isinstance(given, str | Request):
+        raise ConfigError(f"expected several prompts, got one {kind}")
+    if not isinstance(given, Iterable | AsyncIterable):
+        raise ConfigError(f"expected an iterable of prompts, got {kind}")
+
+
 class _Prompts:
     """Prompts from any iterable, taken one at a time."""
 
     def __init__(self, prompts: Iterable[Prompt] | AsyncIterable[Prompt]) -> None:
-        if isinstance(prompts, str | Request):
-            raise ConfigError(f"expected several prompts, got one {type(prompts).__name__}")
+        _check_several(prompts)
         self._prompts: Iterator[Prompt] | AsyncIterator[Prompt] = (
             aiter(prompts) if isinstance(prompts, AsyncIterable) else iter(prompts)
         )

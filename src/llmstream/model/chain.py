@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Generic, Self
 
@@ -11,11 +11,13 @@ from anyio.abc import TaskGroup
 
 from llmstream.chain.fold import ChainFold
 from llmstream.chain.loop import Chain
+from llmstream.errors import OutputError
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
-from llmstream.output import T
+from llmstream.output import PartialEvent, T
+from llmstream.stage import Stage
 from llmstream.values import response as pure
-from llmstream.values.events import Event
+from llmstream.values.events import Done, Event, RoundDone
 from llmstream.values.request import Request
 
 
@@ -73,5 +75,42 @@ class ChainStream(EventStream[Response[T]], Generic[T]):
             if group is not None:
                 await group.__aexit__(None, None, None)
 
+    def reader(self) -> Stage[Event, PartialEvent]:
+        """The Stage that makes partials of events, anew for each round; raises as `partials`."""
+        return _RoundReader(super().reader)
+
     def _replay(self) -> Iterator[Event]:
         return self._rounds.replay()
+
+
+class _RoundReader:
+    """Reads each round by itself: only the last one's text is the answer, and has to be JSON."""
+
+    def __init__(self, reader: Callable[[], Stage[Event, PartialEvent]]) -> None:
+        self._make = reader
+        self._reader = reader()
+        self._ended = False
+        self._failure: OutputError | None = None
+
+    def feed(self, event: Event, /) -> Iterable[PartialEvent]:
+        """Take one event.
+
+        Raises:
+            OutputError: at the end, when the last round's text can never become JSON.
+        """
+        if type(event) is Done and self._failure is not None:
+            raise self._failure
+        if self._ended and type(event) is not Done:
+            self._reader, self._ended, self._failure = self._make(), False, None
+        self._ended = type(event) is RoundDone
+        if self._failure is not None:
+            return ()
+        try:
+            return self._reader.feed(event)
+        except OutputError as error:
+            self._failure = error
+            return ()
+
+    def feed_eof(self) -> Iterable[PartialEvent]:
+        """Nothing is held back."""
+        return ()

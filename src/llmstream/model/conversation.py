@@ -7,19 +7,19 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 from weakref import ref
 
+from llmstream.chain.limits import ChainLimits
 from llmstream.errors import ConfigError
 from llmstream.model.ask import Ask, ChoiceLike, OptionsLike
 from llmstream.model.held import going_on, holding
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream
 from llmstream.output import Output, SchemaLike, T
-from llmstream.tools.run import AfterCall, BeforeCall
+from llmstream.tools.run import AfterCall, BeforeCall, Bench
 from llmstream.tools.toolset import ToolLike, Toolset
 from llmstream.values.content import Attachment, ToolResultPart
 from llmstream.values.messages import Message
 
 if TYPE_CHECKING:
-    from llmstream.chain.limits import ChainLimits
     from llmstream.client.budget import Budget
     from llmstream.client.retries import Retries
     from llmstream.client.timeouts import Timeouts
@@ -158,7 +158,8 @@ class Conversation:
         if last is None or (prompt is None and not added):
             stream = chained(ask.request(self._model.id, after=last, open=True))
         else:
-            stream = going_on(ask, last, self._model.id, chained)
+            known = Bench(before=before_call, after=after_call, limits=ChainLimits.of(limits).tool)
+            stream = going_on(ask, last, self._model.id, chained, bench=known)
         stream.expecting(None if schema is None else Output.of(schema))
         # What is chained knows no type of the answer before this.
         return cast("ChainStream[T]", self._turn(stream))

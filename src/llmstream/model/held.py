@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from llmstream.model.ask import Ask
+from llmstream.tools.pending import answered
 from llmstream.tools.result import failure
 from llmstream.tools.run import Bench, make_calls
+from llmstream.tools.signals import PauseChain
 from llmstream.tools.toolset import Toolset
 from llmstream.values.content import ToolCallPart, ToolResultPart
 from llmstream.values.request import Request
@@ -45,14 +47,25 @@ async def results_of(
     Raises:
         PauseChain: when a hook or a tool raised it.
     """
+    await bench.tools.ready()
     if answer.state != "complete" or answer.finish_reason == "length":
         return tuple(failure(call, _CUT) for call in calls)
-    await bench.tools.ready()
-    return await make_calls(calls, bench)
+    try:
+        return await make_calls(calls, bench)
+    except PauseChain as pause:
+        before = () if answer.request is None else answer.request.messages
+        pause.history = answered((*before, *answer.messages()), pause.results)
+        pause.partial = answer
+        raise
 
 
-def going_on(ask: Ask, answer: Response, model: str, /, prompt: Callable[[Request], S]) -> S:
+def going_on(
+    ask: Ask, answer: Response, model: str, /, prompt: Callable[[Request], S], *, bench: Bench | None = None
+) -> S:
     """The call that goes on from an answer; it makes the answer's calls first, if it has the tools.
+
+    Args:
+        bench: the hooks and limits of those calls.
 
     Raises:
         ConfigError: when calls of the answer have no result and nothing here runs.
@@ -63,7 +76,7 @@ def going_on(ask: Ask, answer: Response, model: str, /, prompt: Callable[[Reques
     if tools is not None and runs:
 
         async def prepare() -> Request:
-            results = await results_of(answer, pending, Bench(tools=tools))
+            results = await results_of(answer, pending, attrs.evolve(bench or Bench(), tools=tools))
             return attrs.evolve(ask, tool_results=results).request(model, after=answer)
 
         stream.begin_with(prepare)

@@ -23,7 +23,7 @@ from llmstream.model.conversation import Conversation
 from llmstream.model.held import holding
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
-from llmstream.model.terms import Terms, must_be_a, must_be_terms
+from llmstream.model.terms import Terms, must_be_terms
 from llmstream.output import Output, SchemaLike, T, shaped
 from llmstream.tools.run import AfterCall, BeforeCall, Bench
 from llmstream.tools.toolset import ToolLike, Toolset
@@ -171,8 +171,7 @@ class Model(ABC):
             ConfigError: when there is nothing to send, or a value is of the wrong kind.
         """
         must_be_terms(timeouts=timeouts, retries=retries, budget=budget)
-        bounds, given = ChainLimits() if limits is None else limits, Toolset.of(tools)
-        must_be_a(ChainLimits, "limits", bounds)
+        bounds, given = ChainLimits.of(limits), Toolset.of(tools)
         output = None if schema is None else Output.of(schema)
         if isinstance(prompt, Request):
             if any((messages, system, attachments, tool_choice, schema, options)):
@@ -194,7 +193,8 @@ class Model(ABC):
         asking = partial(self.prompt, timeouts=timeouts, retries=retries, budget=budget)
         chain = Chain(asking, bench, bounds, eager=eager)
         stream = ChainStream[T](chain, request, wrap=self._response)
-        stream.give_as(lambda response: attrs.evolve(response, held=given))
+        hooks = (before_call, after_call)
+        stream.give_as(lambda response: attrs.evolve(response, held=given, hooks=hooks))
         stream.expecting(output)
         return stream
 

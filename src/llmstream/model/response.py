@@ -39,7 +39,8 @@ class Response(pure.Response, Generic[T]):
 
     `behind` is the model that was asked; a response that came out of `from_dict` has none, and finds
     it by `source` when it is replied to. `output` is what the answer was to be, and `held` are the tools with
-    functions that the call was given; neither is in a dict, so that nothing runs by itself after `from_dict`.
+    functions that the call was given, `hooks` the chain's `before_call` and `after_call`; none of these is in
+    a dict, so that nothing runs by itself after `from_dict`.
     """
 
     # Wired by the package: a stored response needs the registry, which needs models, which make responses.
@@ -47,6 +48,7 @@ class Response(pure.Response, Generic[T]):
     behind: Model | None = attrs.field(default=None, repr=False)
     output: Output[T] | None = attrs.field(default=None, repr=False)
     held: Toolset | None = attrs.field(default=None, repr=False)
+    hooks: tuple[BeforeCall | None, AfterCall | None] = attrs.field(default=(None, None), repr=False)
 
     @classmethod
     def of(
@@ -127,7 +129,9 @@ class Response(pure.Response, Generic[T]):
             options=options,
         )
         prompted = partial(model.prompt, timeouts=timeouts, retries=retries, budget=budget, keep=keep)
-        stream = going_on(ask.inheriting(request), self, request.model, prompted)
+        before, after = self.hooks
+        bench = Bench(before=before, after=after)
+        stream = going_on(ask.inheriting(request), self, request.model, prompted, bench=bench)
         # Without a schema the answer is to be what this one was to be, which no checker is told.
         expected = cast("Output[U] | None", self.output) if schema is None else Output.of(schema)
         return stream.expecting(expected)
@@ -144,6 +148,7 @@ class Response(pure.Response, Generic[T]):
 
         Args:
             tools: instead of those that the call of this answer was given.
+            before_call: instead of the hook of the chain that gave this answer, as is `after_call`.
 
         Raises:
             ConfigError: when there are calls, and nothing that runs them.
@@ -154,7 +159,13 @@ class Response(pure.Response, Generic[T]):
         if calls and not known.runs:
             names = ", ".join(shown(call.name) for call in calls)
             raise ConfigError(f"expected functions in tools= for the calls of the answer, for {names}")
-        bench = Bench(tools=known, before=before_call, after=after_call, limits=limits or ToolLimits())
+        before, after = self.hooks
+        bench = Bench(
+            tools=known,
+            before=before if before_call is None else before_call,
+            after=after if after_call is None else after_call,
+            limits=ToolLimits() if limits is None else limits,
+        )
         return await results_of(self, calls, bench)
 
     def to_dict(self) -> ResponseDict:
@@ -183,7 +194,7 @@ class Response(pure.Response, Generic[T]):
 
     def __deepcopy__(self, memo: dict[int, object]) -> Response:
         copied = type(self).of(deepcopy(self.bare(), memo), self.behind, self.output)
-        return attrs.evolve(copied, held=self.held)
+        return attrs.evolve(copied, held=self.held, hooks=self.hooks)
 
     def _asked(self) -> tuple[Model, Request]:
         """The model to go on with, and what was asked, in that model's name."""

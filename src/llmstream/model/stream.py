@@ -26,6 +26,7 @@ import attrs
 from llmstream.errors import ConfigError, LLMStreamError, OutputError, TruncatedStreamError, WireError
 from llmstream.output import Output, PartialEvent, PartialReader, T, mending
 from llmstream.reduce import Fold
+from llmstream.stage import Stage
 from llmstream.unfold import unfold
 from llmstream.values.events import Done, Event, TextDelta
 from llmstream.values.request import Request
@@ -226,7 +227,7 @@ class EventStream(Generic[R]):
         """
         return _Partials(aiter(self), self.reader())
 
-    def reader(self: EventStream[Face[T]]) -> PartialReader[T]:
+    def reader(self: EventStream[Face[T]]) -> Stage[Event, PartialEvent[T]]:
         """The Stage that makes partials of events; raises as `partials`."""
         schema = self._request.schema
         if schema is None:
@@ -493,7 +494,7 @@ class _Texts:
 class _Partials(Generic[T]):
     """What events make of the answer; no generator, as `_Texts`."""
 
-    def __init__(self, events: AsyncIterator[Event], reader: PartialReader[T]) -> None:
+    def __init__(self, events: AsyncIterator[Event], reader: Stage[Event, PartialEvent[T]]) -> None:
         self._events = events
         self._reader = reader
         self._ready: deque[PartialEvent[T]] = deque()

@@ -20,8 +20,7 @@ class Merge(Reading):
     """The events of several sources, each with its source's position; see `merge`."""
 
     def __init__(self, *streams: AsyncIterable[Event]) -> None:
-        super().__init__()
-        self._streams = streams
+        super().__init__(*streams)
         self._box = Mailbox[tuple[int, Event]](deque(), _AHEAD)
         self._open = len(streams)
 
@@ -66,9 +65,8 @@ class Race(Reading):
     """
 
     def __init__(self, *streams: AsyncIterable[Event]) -> None:
-        super().__init__()
+        super().__init__(*streams)
         self.winner: int | None = None
-        self._streams = streams
         self._box = Mailbox[Event](deque(), _AHEAD)
         self._open = len(streams)
         self._failure: Exception | None = None

@@ -53,10 +53,18 @@ class Reader:
             self._end(failure)
 
 
+def _check_stream(given: object, at: int) -> None:
+    if not isinstance(given, AsyncIterable):
+        raise ConfigError(f"expected a stream of events at position {at}, got {type(given).__name__}")
+
+
 class Reading:
     """What reads sources by tasks: it is entered, for nothing else could be sure to end them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *streams: AsyncIterable[Event]) -> None:
+        for at, stream in enumerate(streams):
+            _check_stream(stream, at)
+        self._streams = streams
         self._group: TaskGroup | None = None
         self._readers: list[Reader] = []
 
@@ -72,9 +80,13 @@ class Reading:
         group, self._group = self._group, None
         for reader in self._readers:
             reader.stop()
-        if group is not None:
-            # Not told of the error, which it would wrap; its tasks have ended when it returns.
-            await group.__aexit__(None, None, None)
+        try:
+            if not self._readers:
+                await self._close_unread()
+        finally:
+            if group is not None:
+                # Not told of the error, which it would wrap; its tasks have ended when it returns.
+                await group.__aexit__(None, None, None)
 
     async def aclose(self) -> None:
         """Close the sources now."""
@@ -82,6 +94,13 @@ class Reading:
             reader.stop()
         for reader in self._readers:
             await reader.over.wait()
+        if not self._readers:
+            await self._close_unread()
+
+    async def _close_unread(self) -> None:
+        """Close sources of which nothing was asked: they may have been begun elsewhere."""
+        for stream in self._streams:
+            await Source(stream).aclose()
 
     def _read(self, stream: AsyncIterable[Event], take: Take, end: End) -> Reader:
         """Begin to read a source."""

@@ -9,7 +9,7 @@ from typing import Literal, Self, TypeAlias, get_args
 
 import anyio
 
-from llmstream.errors import ConfigError, SlowConsumerError
+from llmstream.errors import ConfigError, SlowConsumerError, TruncatedStreamError
 from llmstream.reduce import Fold
 from llmstream.stream.mailbox import Mailbox
 from llmstream.stream.pure import Pending
@@ -89,7 +89,7 @@ class Tee(Reading):
     """One stream, read once, for any number of consumers; see `tee`."""
 
     def __init__(self, stream: AsyncIterable[Event], consumers: int = 1, /) -> None:
-        super().__init__()
+        super().__init__(stream)
         self._stream = stream
         self._consumers = consumers
         self._fold = Fold()
@@ -131,6 +131,14 @@ class Tee(Reading):
         """Give a consumer nothing more."""
         if subscription in self._subscribed:
             self._subscribed.remove(subscription)
+
+    async def _close_unread(self) -> None:
+        """Also those who have subscribed wait for nothing more."""
+        if not self._ended:
+            self._end(
+                TruncatedStreamError("the stream was closed before the answer was complete", phase="consumer")
+            )
+        await super()._close_unread()
 
     def snapshot(self) -> Response:
         """The Response so far, as the source was read."""

@@ -71,7 +71,7 @@ class Throttle(Reading):
     """Events in batches, of which at most one comes in an interval; see `throttle`."""
 
     def __init__(self, stream: AsyncIterable[Event], seconds: float, /) -> None:
-        super().__init__()
+        super().__init__(stream)
         self._stream = stream
         self._seconds = seconds
         self._box = Mailbox[Event](Pending(), _MOST_WAITING)
@@ -112,7 +112,7 @@ class Smooth(Reading):
     """Text in even pieces; see `smooth`."""
 
     def __init__(self, stream: AsyncIterable[Event], rate: float, /, *, lag: float = 1.0) -> None:
-        super().__init__()
+        super().__init__(stream)
         self._stream = stream
         self._rate = rate
         self._lag = lag

@@ -14,6 +14,7 @@ from llmstream.jsontext import JSONObject
 from llmstream.schema.convert import arguments
 from llmstream.schema.describe import parameters
 from llmstream.schema.signature import annotations_of
+from llmstream.tools.limits import positive
 from llmstream.tools.signals import ToolCall
 from llmstream.values.content import ToolCallPart
 from llmstream.values.request import Tool
@@ -34,7 +35,7 @@ class FunctionTool:
 
     declaration: Tool
     function: Function
-    seconds: float | None = attrs.field(default=None, kw_only=True)
+    seconds: float | None = attrs.field(default=None, kw_only=True, validator=positive)
     receives: tuple[str, ...] = attrs.field(default=(), kw_only=True)
 
     @classmethod

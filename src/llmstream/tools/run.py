@@ -17,6 +17,7 @@ import anyio.lowlevel
 import attrs
 from anyio.abc import TaskGroup
 
+from llmstream.errors import ConfigError
 from llmstream.jsontext import JSONObject
 from llmstream.schema.problems import MisfitError
 from llmstream.tools.function import FunctionTool
@@ -35,14 +36,25 @@ AfterCall: TypeAlias = Callable[[FunctionTool | None, ToolCallPart, ToolResultPa
 _MOST_REPORTS = 1024
 
 
+def _hook(_: object, field: Any, value: object) -> None:
+    # Any: the attribute's type is its own.
+    if value is not None and not callable(value):
+        raise ConfigError(f"expected a function as {field.name}_call=, got {type(value).__name__}")
+
+
+def _limits(_: object, __: object, value: object) -> None:
+    if not isinstance(value, ToolLimits):
+        raise ConfigError(f"expected ToolLimits as the limits of calls, got {type(value).__name__}")
+
+
 @attrs.frozen(kw_only=True)
 class Bench:
     """What calls are made with."""
 
     tools: Toolset = attrs.field(factory=Toolset)
-    before: BeforeCall | None = None
-    after: AfterCall | None = None
-    limits: ToolLimits = attrs.field(factory=ToolLimits)
+    before: BeforeCall | None = attrs.field(default=None, validator=_hook)
+    after: AfterCall | None = attrs.field(default=None, validator=_hook)
+    limits: ToolLimits = attrs.field(factory=ToolLimits, validator=_limits)
 
 
 @attrs.frozen
@@ -128,6 +140,16 @@ class Crew:
             self._news = anyio.Event()
             await self._news.wait()
         return found
+
+    async def heard(self, other: Callable[[], bool], /) -> None:
+        """Wait for a report, or until something else is true; whoever makes it true calls `wake`."""
+        while not (self._reports or other()):
+            self._news = anyio.Event()
+            await self._news.wait()
+
+    def wake(self) -> None:
+        """Have who waits look again."""
+        self._news.set()
 
     def reports(self) -> Sequence[Report]:
         """The reports that have come and were not told, without waiting."""

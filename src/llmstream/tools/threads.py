@@ -29,7 +29,10 @@ class _Outcome:
     # A tool's value is its own.
     value: Any = None
     error: BaseException | None = None
+    begun: bool = False
     over: bool = False
+    # Nobody waits any more: what has not begun is not begun.
+    unwanted: bool = False
 
 
 async def in_thread(function: Callable[[], Any], /) -> Any:
@@ -47,7 +50,8 @@ async def in_thread(function: Callable[[], Any], /) -> Any:
         await anyio.to_thread.run_sync(_run, function, outcome, abandon_on_cancel=True, limiter=one)
     except anyio.get_cancelled_exc_class():
         with _lock:
-            if not outcome.over:
+            outcome.unwanted = True
+            if outcome.begun and not outcome.over:
                 _abandoned.add(id(outcome))
         raise
     if outcome.error is not None:
@@ -57,6 +61,10 @@ async def in_thread(function: Callable[[], Any], /) -> Any:
 
 def _run(function: Callable[[], Any], outcome: _Outcome) -> None:
     """Nothing leaves the thread but through its outcome: event loops take SystemExit for their own."""
+    with _lock:
+        if outcome.unwanted:
+            return
+        outcome.begun = True
     try:
         outcome.value = function()
     except BaseException as error:  # noqa: BLE001 - raised again by who waits

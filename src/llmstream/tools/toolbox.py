@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -56,8 +57,20 @@ class Toolbox:
             ConfigError: when no tool can be made of a method.
         """
         prefix = type(self).__name__
-        methods = (FunctionTool.of(getattr(self, name), name=f"{prefix}_{name}") for name in self._methods())
+        methods = (self._method(prefix, name) for name in self._methods())
         return (*methods, *(self._added or ()))
+
+    def _method(self, prefix: str, name: str) -> FunctionTool:
+        method: Function | FunctionTool = getattr(self, name)
+        if not isinstance(method, FunctionTool):
+            return FunctionTool.of(method, name=f"{prefix}_{name}")
+        # Decorated in the class: made of a function that had no `self` yet.
+        return FunctionTool.of(
+            partial(method.function, self),
+            name=f"{prefix}_{method.name}",
+            description=method.declaration.description,
+            seconds=method.seconds,
+        )
 
     def _methods(self) -> Iterator[str]:
         """The public methods in the order in which they were written, those of base classes first."""
@@ -66,7 +79,8 @@ class Toolbox:
             if issubclass(kind, Toolbox) and kind is not Toolbox:
                 seen.update(dict.fromkeys(name for name in vars(kind) if not name.startswith("_")))
         for name in seen:
-            if name not in _OWN and inspect.isroutine(inspect.getattr_static(self, name)):
+            static = inspect.getattr_static(self, name)
+            if name not in _OWN and (inspect.isroutine(static) or isinstance(static, FunctionTool)):
                 yield name
 
     async def __aenter__(self) -> Self:
