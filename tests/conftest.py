@@ -1,6 +1,7 @@
 """What all tests share: hypothesis's settings, the two event loops, the recorded cases, no silent peers."""
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from llmstream.testing import corpus
+
+# A shell starts its background jobs with Ctrl-C ignored, and the programs that tests interrupt would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "llmstream",

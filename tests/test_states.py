@@ -45,7 +45,8 @@ from llmstream.testing.fakes import Answer, Pause, ScriptedModel, ScriptedTransp
 from llmstream.wire import find
 from llmstream.wire.http import ResponseHead
 
-MANY = settings(max_examples=int(os.environ.get("LLMSTREAM_EXAMPLES", "400")) // 2)
+# An example is a hundred steps of three kinds of models: more than this say nothing new.
+MANY = settings(max_examples=min(int(os.environ.get("LLMSTREAM_EXAMPLES", "400")), 400) // 2)
 OPEN = {"new", "open"}
 END = Done(finish_reason="stop", usage=Usage(input=1, output=2), id="r1")
 SAID = [TextDelta(0, "Hel"), Pause(1), TextDelta(0, "lo"), TextDelta(0, " all")]

@@ -59,7 +59,7 @@ def test_so_are_those_of_all_else_that_is_asked() -> None:
         found.model("m").resume("r", timeouts=3)
     with pytest.raises(ConfigError, match="as timeouts, got 3"):
         sync.fetch_attachment("http://127.0.0.1/", timeouts=3)
-    with pytest.raises(ConfigError, match="ChainLimits as limits, got 3"):
+    with pytest.raises(ConfigError, match="ChainLimits as limits=, got int"):
         MODEL.chain("hi", limits=3)
 
 
