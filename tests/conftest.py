@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from llmstream.testing import corpus
 
-# A shell starts its background jobs with Ctrl-C ignored, and the programs that tests interrupt would inherit it.
+# A shell starts its background jobs with Ctrl-C ignored, and programs that tests interrupt would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
