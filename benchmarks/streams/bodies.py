@@ -22,16 +22,14 @@ class Wire(NamedTuple):
     right: bytes
     tail: tuple[bytes, ...]
 
-    def delta(self, text: str) -> bytes:
-        return self.left + text.encode() + self.right
+    def delta(self, text: str, number: int = 0) -> bytes:
+        """A server-sent event; a server that does not count its events says 0 each time."""
+        return (self.left + text.encode() + self.right).replace(NUMBER, b"%d" % number)
 
     def answer(self, count: int) -> list[bytes]:
         """One `bytes` a server-sent event, with `count` text deltas, each with its own padding and number."""
-        deltas = map(self.delta, words(count))
-        padded = [
-            delta.replace(PADDING, b"%x" % (number * 7919)).replace(NUMBER, b"%d" % (number + 3))
-            for number, delta in enumerate(deltas)
-        ]
+        deltas = [self.delta(word, number + 3) for number, word in enumerate(words(count))]
+        padded = [delta.replace(PADDING, b"%x" % (number * 7919)) for number, delta in enumerate(deltas)]
         return [*self.head, *padded, *self.tail]
 
 

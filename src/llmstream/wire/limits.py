@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Final
 
@@ -100,7 +99,7 @@ def header_wait(head: ResponseHead, /) -> float | None:
         return _bounded(seconds)
     date = _date(head)
     try:
-        wait = None if date is None else (_aware(parsedate_to_datetime(told)) - date).total_seconds()
+        wait = None if date is None else (_moment(told) - date).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
     return _bounded(wait) if wait is not None and wait > 0 else None
@@ -181,9 +180,16 @@ def _until(text: str, head: ResponseHead) -> float | None:
 
 def _date(head: ResponseHead) -> datetime | None:
     try:
-        return _aware(parsedate_to_datetime(head.headers["date"]))
+        return _moment(head.headers["date"])
     except (KeyError, ValueError, TypeError, OverflowError):
         return None
+
+
+def _moment(text: str) -> datetime:
+    # Not above: it takes ten milliseconds, and dates are seldom said.
+    from email.utils import parsedate_to_datetime
+
+    return _aware(parsedate_to_datetime(text))
 
 
 def _aware(moment: datetime) -> datetime:
