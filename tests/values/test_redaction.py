@@ -14,7 +14,7 @@ KEY = "0123456789abcdefABCDEF"
     [
         ("Incorrect API key provided: sk-abc12***xyz9.", "Incorrect API key provided: ***"),
         ("Incorrect API key provided: abcd****wxyz. See", "Incorrect API key provided: ***. See"),
-        ("key ************wxyz is wrong", "key *** is wrong"),
+        ("key ************vwxyz is wrong", "key *** is wrong"),
         ("bad sk-ant-api03-abcdefghijk!", "bad ***!"),
         ("bad sk-proj-abc_def-ghi", "bad ***"),
         ("gsk_0123456789abc, hf_0123456789abc", "***, ***"),
@@ -77,3 +77,7 @@ def test_starring_out_twice_changes_nothing_more(text: str) -> None:
 def test_the_time_is_linear(unit: str) -> None:
     # Some tenths of a second; a square of it would be minutes, and the time limit of a test ends those.
     assert len(redacted(unit * (300_000 // len(unit)))) <= 300_000
+
+
+def test_what_the_maker_has_hidden_but_for_four_characters_stays_as_it_is():
+    assert redacted("Your api key: ****-key is invalid") == "Your api key: ****-key is invalid"

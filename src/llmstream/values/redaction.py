@@ -31,9 +31,9 @@ _KEY_SHAPED = re.compile(
         |(?<=signature=)|(?<=password=)|(?<=secret=)|(?<=Security-Token=)|(?<=Credential=))
       [^\s&"'<>\\#;,)\]}]{4,}+
     | (?i:(?<=api[_-]key":")|(?<=api[_-]key":\ ")|(?<=-token":")|(?<=-token":\ ")|(?<=_token":"))[^"\\]{4,}+
-    # What somebody else has starred out in part.
+    # What somebody else has starred out in part; four characters at its end are what makers show.
     | (?<![\w*-])[\w-]{1,64}+\*{3,}+[\w*-]{0,64}+
-    | (?<![\w*-])\*{3,}+[\w-]{2,64}+
+    | (?<![\w*-])\*{3,}+[\w-]{5,64}+
     # A user in an address.
     | (?<=://)[^\s/?\#@"'<>]{1,512}+(?=@)
     """,
