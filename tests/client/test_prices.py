@@ -30,7 +30,6 @@ def test_a_model_that_the_table_does_not_have_is_named() -> None:
 
 
 def test_the_packages_table_knows_the_well_known() -> None:
-    pytest.importorskip("genai_prices")
     usage = Usage(input=1000, output=100)
     cost = prices.package_prices("openai/gpt-5", usage)
     assert cost == pytest.approx(1000 * 1.25e-6 + 100 * 10e-6, rel=0.9)
