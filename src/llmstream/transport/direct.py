@@ -160,15 +160,21 @@ class DirectExchange:
         return self._inflater.read(lambda: self._next(deadline))
 
     async def _next(self, deadline: float) -> bytes:
+        fast = self._fast
         try:
-            return await self._fast.read(deadline)
+            part = fast.part()
+            while part is None:
+                came = await fast.coming(deadline)
+                part = fast.part()
+                if part is None and not came:
+                    fast.close()
+                    raise TimeoutError
         except ExchangeError as error:
-            self._fast.close()
-            if error.kind == "ReadTimeout":
-                raise TimeoutError from None
+            fast.close()
             raise ConnectionLost(
                 f"the connection to {self._call.address} was lost: {error}"
             ) from error.__cause__
+        return part
 
     def interrupt(self) -> None:
         """End a read that is pending; see `Exchange`."""

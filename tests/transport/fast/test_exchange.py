@@ -34,8 +34,11 @@ class Replay:
                 return False
         return True
 
-    async def receive(self, seconds) -> bytes:
+    def take(self) -> bytes:
         return self.reads.pop(0) if self.reads else b""
+
+    async def coming(self, deadline) -> bool:
+        return True
 
     def abort(self) -> None:
         self.open = False

@@ -5,7 +5,7 @@ import asyncio  # noqa: TID251 - what is tested is asyncio's
 import pytest
 
 from llmstream.transport.fast.loop import LoopWire
-from llmstream.transport.fast.wire import ExchangeError, Origin
+from llmstream.transport.fast.wire import ExchangeError, Origin, receive
 
 pytestmark = pytest.mark.anyio
 
@@ -53,14 +53,14 @@ async def test_nothing_is_taken_or_sent_after_the_end(wire):
     assert not await wire.send(b"x", None, lambda data: False)
     assert transport.written == b""
     with pytest.raises(ExchangeError, match="closed"):
-        await wire.receive(None)
+        await receive(wire, None)
 
 
 async def test_another_loops_socket_is_not_looked_into_after_its_end(wire):
     wire.connection_made(Recorder())
     wire.connection_lost(ConnectionResetError("reset"))
     with pytest.raises(ExchangeError, match="reset"):
-        await wire.receive(None)
+        await receive(wire, None)
 
 
 async def test_a_clogged_wire_does_not_rest(wire):
@@ -76,4 +76,4 @@ async def test_a_connection_that_ends_while_it_is_clogged_stops_the_sending(wire
     wire.pause_writing()
     asyncio.get_running_loop().call_soon(wire.connection_lost, None)
     assert not await wire.send(b"x", None, lambda data: False)
-    assert await wire.receive(None) == b""
+    assert await receive(wire, None) == b""

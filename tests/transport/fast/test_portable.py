@@ -7,7 +7,7 @@ import pytest
 
 from llmstream.transport.fast.portable import AnyioDialler, AnyioWire
 from llmstream.transport.fast.tls import default_context
-from llmstream.transport.fast.wire import ExchangeError, Origin
+from llmstream.transport.fast.wire import ExchangeError, Origin, receive
 
 pytestmark = pytest.mark.anyio
 
@@ -37,9 +37,9 @@ def never(data: bytes) -> bool:
 async def test_what_comes_in_is_received_and_its_end_too(ends):
     wire, stream = ends
     await stream.send(b"ab")
-    assert await wire.receive(inf) == b"ab"
+    assert await receive(wire, inf) == b"ab"
     await stream.send_eof()
-    assert await wire.receive(anyio.current_time() + 1) == b""
+    assert await receive(wire, anyio.current_time() + 1) == b""
     assert not wire.rest(lambda wire: None)
 
 
@@ -61,7 +61,7 @@ async def test_an_aborted_wire_neither_sends_nor_receives(ends):
     wire.abort()
     assert not await wire.send(b"x", None, never)
     with pytest.raises(ExchangeError, match="closed"):
-        await wire.receive(inf)
+        await receive(wire, inf)
     assert not wire.wake()
 
 

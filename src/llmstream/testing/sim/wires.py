@@ -87,6 +87,8 @@ class MemoryWire:
         self.state: Literal["lent", "idle", "gone"] = "lent"
         self._steps: Iterator[Step] = iter(())
         self._closing = False
+        self._came: bytes | None = None
+        self._lost: str | None = None
         self._scope: anyio.CancelScope | None = None
 
     async def send(self, data: bytes, seconds: float | None, answered: Answered) -> bool:
@@ -97,21 +99,27 @@ class MemoryWire:
         self._closing = plan.framing.flaw == "closed while idle"
         return self.state != "gone"
 
-    async def receive(self, deadline: float) -> bytes:
-        """Wait for what comes in.
+    def take(self) -> bytes | None:
+        """What has come in.
 
         Raises:
-            ExchangeError: ReadTimeout, ReadError.
+            ExchangeError: ReadError.
         """
-        if self.state != "gone":
-            with anyio.CancelScope(deadline=deadline) as self._scope:
-                try:
-                    return await piece(self._steps)
-                except LLMStreamError as error:
-                    raise ExchangeError("ReadError", str(error)) from None
-        if self.state == "gone":
-            raise ExchangeError("ReadError", "the connection was closed while it was read")
-        raise ExchangeError("ReadTimeout", "nothing came in within the time limit")
+        lost = "the connection was closed while it was read" if self.state == "gone" else self._lost
+        if lost is not None:
+            raise ExchangeError("ReadError", lost)
+        data, self._came = self._came, None
+        return data
+
+    async def coming(self, deadline: float) -> bool:
+        """Wait for what comes in; False at the deadline."""
+        with anyio.CancelScope(deadline=deadline) as self._scope:
+            try:
+                self._came = await piece(self._steps)
+            except LLMStreamError as error:
+                self._lost = str(error)
+            return True
+        return self.state == "gone"
 
     def abort(self) -> None:
         """Drop the connection."""

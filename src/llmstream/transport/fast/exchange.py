@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Mapping
 from math import inf
 
 import anyio
@@ -11,7 +11,7 @@ import attrs
 from llmstream.transport.fast.pool import Pool
 from llmstream.transport.fast.reader import Head, ResponseReader
 from llmstream.transport.fast.request import RequestWriter
-from llmstream.transport.fast.wire import SLICE_BYTES, ExchangeError, Wire
+from llmstream.transport.fast.wire import SLICE_BYTES, ExchangeError, Wire, receive
 
 # The extension of a response under which its exchange is found, by who would read it without the library.
 EXCHANGE = "llmstream.exchange"
@@ -109,7 +109,7 @@ class Exchange:
     async def _more(self) -> None:
         seconds = self._timeouts.read
         deadline = inf if seconds is None else anyio.current_time() + seconds
-        self._take(await self._lent().receive(deadline))
+        self._take(await receive(self._lent(), deadline))
 
     def _take(self, data: bytes) -> None:
         if data:
@@ -122,24 +122,33 @@ class Exchange:
             raise ExchangeError("ReadError", "the response was closed before its end")
         return self._wire
 
-    async def read(self, deadline: float | None = None) -> bytes:
+    async def read(self) -> bytes:
         """Wait for more of the body: what one read brought; empty at its end.
-
-        `deadline`, by the event loop's clock, limits the wait in place of the request's own read timeout.
 
         Raises:
             ExchangeError: ReadError, ReadTimeout, RemoteProtocolError.
         """
+        while (part := self.part()) is None:
+            await self._more()
+        return part
+
+    def part(self) -> bytes | None:
+        """What is at hand of the body, as `read` gives it; None: there may be some after `coming`.
+
+        Raises:
+            ExchangeError: as `read`, but for ReadTimeout.
+        """
         reader = self._reader
-        while not self._part and not reader.over:
-            if deadline is None:
-                await self._more()
-                continue
-            data = await self._lent().receive(deadline)
+        if not self._part and not reader.over:
+            data = (self._wire or self._lent()).take()
+            if data is None:
+                return None
             if data:
                 self._part = reader.feed(data)
             else:
                 reader.feed_eof()
+            if not self._part and not reader.over:
+                return None
         if reader.over:
             self._settle()
         if self._part:
@@ -148,6 +157,10 @@ class Exchange:
         if reader.failure is not None:
             raise self._broken()
         return b""
+
+    def coming(self, deadline: float) -> Awaitable[bool]:
+        """Wait for what comes in; False at `deadline`, by the event loop's clock."""
+        return self._lent().coming(deadline)
 
     def _broken(self) -> ExchangeError:
         return ExchangeError("RemoteProtocolError", self._reader.failure or "expected a response, got none")

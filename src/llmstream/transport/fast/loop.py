@@ -92,8 +92,8 @@ class LoopWire(asyncio.BufferedProtocol):
         self._ended = False
         self._lost: str | None = None
         self._cause: OSError | None = None
-        self._reader: asyncio.Future[None] | None = None
-        self._writer: asyncio.Future[None] | None = None
+        self._reader: asyncio.Future[bool] | None = None
+        self._writer: asyncio.Future[bool] | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._on_end: Callable[[Wire], None] | None = None
@@ -145,7 +145,7 @@ class LoopWire(asyncio.BufferedProtocol):
             self._transport.pause_reading()
         reader = self._reader
         if reader is not None and not reader.done():
-            reader.set_result(None)
+            reader.set_result(True)
         if self._writer is not None:
             _tell(self._writer)
 
@@ -230,7 +230,7 @@ class LoopWire(asyncio.BufferedProtocol):
             if tls.secure:
                 self._decrypt(tls, memoryview(b""))
                 return
-            await self._input(math.inf)
+            await self.coming(math.inf)
         words = self._lost or "the server closed the connection in the TLS handshake"
         raise ExchangeError("ConnectError", words)
 
@@ -248,7 +248,7 @@ class LoopWire(asyncio.BufferedProtocol):
             transport.write(piece if self._tls is None else self._tls.seal(piece))
             while self._clogged or self._parts:
                 if self._parts:
-                    if answered(self._take()):
+                    if answered(self.take() or b""):
                         return False
                 elif self._ended:
                     return False
@@ -269,39 +269,46 @@ class LoopWire(asyncio.BufferedProtocol):
         finally:
             self._writer = None
 
-    async def receive(self, deadline: float) -> bytes:
-        """Wait for what comes in; see `Wire`.
+    def take(self) -> bytes | None:
+        """What has come in; see `Wire`.
 
         Raises:
-            ExchangeError: ReadTimeout, ReadError.
+            ExchangeError: ReadError.
         """
-        if not self._parts and not self._ended:
-            await self._input(deadline)
-        if self._parts:
-            return self._take()
-        if self._lost is not None:
-            raise ExchangeError("ReadError", self._lost) from self._cause
-        if not self._ended:
-            raise ExchangeError("ReadTimeout", "nothing came in within the time limit")
-        return b""
+        parts = self._parts
+        if not parts:
+            if not self._ended:
+                return None
+            if self._lost is not None:
+                raise ExchangeError("ReadError", self._lost) from self._cause
+            return b""
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self._size = 0
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
 
-    def _input(self, deadline: float) -> asyncio.Future[None]:
-        """What is done when something came in, the connection ended, or the time is over."""
-        if self._reader is not None and not self._reader.done():
+    def coming(self, deadline: float) -> asyncio.Future[bool]:
+        """What is done when something came in, the connection ended, or the time is over; see `Wire`."""
+        reader = self._reader
+        if reader is not None and not reader.done():
             raise RuntimeError("expected one task to read from a connection, got two")
         self._reader = reader = self._loop.create_future()
-        self._set_timer(deadline)
+        if self._parts or self._ended:
+            reader.set_result(True)
+            return reader
+        self._deadline = deadline
+        if deadline != math.inf:
+            timer = self._timer
+            if timer is None or timer.when() > deadline:
+                self._set_timer(deadline)
         return reader
 
     def _set_timer(self, deadline: float) -> None:
-        self._deadline = deadline
-        timer = self._timer
-        if deadline == math.inf:
-            return
-        if timer is not None:
-            if timer.when() <= deadline:
-                return
-            timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = self._loop.call_at(deadline, self._check)
 
     def _check(self) -> None:
@@ -311,17 +318,7 @@ class LoopWire(asyncio.BufferedProtocol):
         if self._loop.time() < self._deadline:
             self._timer = self._loop.call_at(self._deadline, self._check)
         else:
-            _tell(self._reader)
-
-    def _take(self) -> bytes:
-        parts = self._parts
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        parts.clear()
-        self._size = 0
-        if self._paused and self._transport is not None:
-            self._paused = False
-            self._transport.resume_reading()
-        return data
+            self._reader.set_result(False)
 
     def abort(self) -> None:
         """Drop the connection at once; see `Wire`."""
@@ -347,6 +344,6 @@ class LoopWire(asyncio.BufferedProtocol):
         return not self._ended and not self._parts
 
 
-def _tell(future: asyncio.Future[None] | None) -> None:
+def _tell(future: asyncio.Future[bool] | None) -> None:
     if future is not None and not future.done():
-        future.set_result(None)
+        future.set_result(True)

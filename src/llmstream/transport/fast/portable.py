@@ -128,7 +128,7 @@ class AnyioWire:
         """
         for at in range(0, len(data), SLICE_BYTES):
             piece = data[at : at + SLICE_BYTES]
-            if self._ended or answered(self._take()):
+            if self._ended or answered(self._taken()):
                 return False
             piece = piece if self._tls is None else self._tls.seal(piece)
             try:
@@ -163,32 +163,35 @@ class AnyioWire:
     async def _listen(self, answered: Answered, sending: anyio.CancelScope) -> None:
         while not self._ended:
             await self._pull()
-            if answered(self._take()):
+            if answered(self._taken()):
                 break
         sending.cancel()
 
-    async def receive(self, deadline: float) -> bytes:
-        """Wait for what comes in; see `Wire`.
+    def take(self) -> bytes | None:
+        """What has come in; see `Wire`.
 
         Raises:
-            ExchangeError: ReadTimeout, ReadError.
+            ExchangeError: ReadError.
         """
-        try:
-            if not self._part and not self._ended:
-                with anyio.CancelScope(deadline=deadline):
-                    while not self._part and not self._ended:
-                        await self._pull()
-        except anyio.BusyResourceError:
-            raise RuntimeError("expected one task to read from a connection, got two") from None
         if self._part:
-            return self._take()
+            return self._taken()
+        if not self._ended:
+            return None
         if self._lost is not None:
             raise ExchangeError("ReadError", self._lost) from self._cause
-        if not self._ended:
-            raise ExchangeError("ReadTimeout", "nothing came in within the time limit")
         return b""
 
-    def _take(self) -> bytes:
+    async def coming(self, deadline: float) -> bool:
+        """Wait for what comes in; see `Wire`."""
+        try:
+            with anyio.CancelScope(deadline=deadline):
+                while not self._part and not self._ended:
+                    await self._pull()
+        except anyio.BusyResourceError:
+            raise RuntimeError("expected one task to read from a connection, got two") from None
+        return bool(self._part) or self._ended
+
+    def _taken(self) -> bytes:
         data, self._part = self._part, b""
         return data
 

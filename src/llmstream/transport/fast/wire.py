@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol, TypeAlias
 
 import attrs
@@ -72,13 +72,18 @@ class Wire(Protocol):
         """
         ...
 
-    async def receive(self, deadline: float) -> bytes:
-        """Wait for what comes in, until `deadline` by the event loop's clock; empty at the end.
-
-        Cancelling it loses nothing.
+    def take(self) -> bytes | None:
+        """What has come in; empty at the end, and None while there is nothing yet.
 
         Raises:
-            ExchangeError: ReadTimeout; ReadError, also when the wire was aborted.
+            ExchangeError: ReadError, also when the wire was aborted.
+        """
+        ...
+
+    def coming(self, deadline: float) -> Awaitable[bool]:
+        """Wait until `take` has something; False at `deadline`, by the event loop's clock.
+
+        Cancelling it loses nothing.
         """
         ...
 
@@ -108,3 +113,23 @@ class Dialler(Protocol):
             ExchangeError: ConnectError.
         """
         ...
+
+
+async def receive(wire: Wire, deadline: float) -> bytes:
+    """Wait for what comes in on a wire; empty at the end.
+
+    Raises:
+        ExchangeError: ReadError, and ReadTimeout at `deadline`.
+    """
+    data = wire.take()
+    if data is None:
+        await wire.coming(deadline)
+        data = wire.take()
+    if data is None:
+        raise late()
+    return data
+
+
+def late() -> ExchangeError:
+    """The failure of a read that lasted too long."""
+    return ExchangeError("ReadTimeout", "nothing came in within the time limit")
