@@ -130,7 +130,7 @@ def asks_again_after_an_event(patch: pytest.MonkeyPatch) -> None:
         course = retry._Course(retries, line or Line(), total, chance)
         while True:
             try:
-                async with aclosing(begin(course.began)) as source:
+                async with aclosing(begin()) as source:
                     async for batch in source:
                         yield batch
                 return
@@ -205,7 +205,7 @@ def counts_bytes_as_progress(patch: pytest.MonkeyPatch) -> None:
 
 
 def has_no_clocks(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(clocks, "_after", lambda start, seconds: float("inf"))
+    patch.setattr(clocks, "_seconds", lambda given: float("inf"))
 
 
 def names_another_value(patch: pytest.MonkeyPatch) -> None:

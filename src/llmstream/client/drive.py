@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from math import inf
+from typing import cast
 
 import anyio
-import anyio.lowlevel
 import attrs
 
 from llmstream.client.clocks import Clocks
@@ -56,20 +56,18 @@ class Call:
     limits: Limits = attrs.field(factory=Limits)
 
 
-async def batches(
-    call: Call, line: Line | None = None, began: float | None = None, /
-) -> AsyncGenerator[list[Event], None]:
+async def batches(call: Call, line: Line | None = None, /) -> AsyncGenerator[list[Event], None]:
     """The events of one call, in the lists that single reads brought.
 
-    Where it is not the first attempt, `began` is when that began, which `total` counts from.
+    Where `line` has begun already, with an attempt before this one, `total` counts from there.
 
     Raises:
         LLMStreamError: whatever ended the call before its answer was complete.
     """
-    clocks = Clocks(call.timeouts, _time(), began)
+    line = line or Line()
+    clocks = Clocks(call.timeouts, line.now, line.began())
     exchange: Exchange | None = None
     try:
-        line = line or Line()
         if call.authorize is not None:
             authorize, http = call.authorize, call.http
             late = partial(clocks.exceeded, "config")
@@ -138,7 +136,11 @@ class _Answer:
         """The events that bytes bring; a peer that is lost or silent reads as the end of the body."""
         batch: list[Event] = []
         try:
-            batch.extend(self._pipe.feed(chunk) if chunk else self._pipe.feed_eof())
+            events = self._pipe.feed(chunk) if chunk else self._pipe.feed_eof()
+            if events.__class__ is list:
+                batch = cast("list[Event]", events)
+            else:
+                batch.extend(events)
         except LLMStreamError as error:
             self.failure = error
         if lost is not None and (self.failure is None or isinstance(self.failure, WireError)):
@@ -151,12 +153,6 @@ class _Answer:
 
 def _too_large(limits: Limits) -> BodyTooLargeError:
     return BodyTooLargeError(f"expected an answer of at most {limits.output_bytes} bytes, got a longer one")
-
-
-def _time() -> Callable[[], float]:
-    """The event loop's clock: asked of the loop itself where it has one, at a tenth of the price."""
-    tell: Callable[[], float] | None = getattr(anyio.lowlevel.current_token().native_token, "time", None)
-    return tell or anyio.current_time
 
 
 async def _run_out(exchange: Exchange) -> None:

@@ -153,19 +153,17 @@ class Permit:
         lane.tell()
 
 
-async def paced(
-    call: Call, line: Line, began: float, limiter: RateLimiter, /
-) -> AsyncGenerator[Sequence[Event], None]:
+async def paced(call: Call, line: Line, limiter: RateLimiter, /) -> AsyncGenerator[Sequence[Event], None]:
     """The events of one call as `drive.batches` gives them, once it is its turn.
 
     Raises:
         PoolTimeout: when its turn did not come in time.
         LLMStreamError: whatever ended the call before its answer was complete.
     """
-    permit = await _admitted(call, line, began, limiter)
+    permit = await _admitted(call, line, limiter)
     before, head, usage = line.exchange, None, None
     try:
-        async with aclosing(batches(call, line, began)) as source:
+        async with aclosing(batches(call, line)) as source:
             async for batch in source:
                 if head is None and line.exchange is not None:
                     head = line.exchange.head
@@ -180,10 +178,10 @@ async def paced(
         permit.release(usage)
 
 
-async def _admitted(call: Call, line: Line, began: float, limiter: RateLimiter) -> Permit:
+async def _admitted(call: Call, line: Line, limiter: RateLimiter) -> Permit:
     pool, total = call.timeouts.pool, call.timeouts.total
     turn = inf if pool is None else anyio.current_time() + pool
-    end = inf if total is None else began + total
+    end = inf if total is None else line.began() + total
 
     def late() -> LLMStreamError:
         if end < turn:

@@ -1,17 +1,15 @@
 """Whether a call that failed is made again, and when; only before its first event.
 
-The decision is `wait_before`, a pure function of the error. `attempts` makes the calls: a generator
-around the generators of single ones, which after the first event hands on what comes and no more.
+The decision is `wait_before`, a pure function of the error. `attempts` makes the calls, and after the first
+event hands on what comes and no more.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from math import inf
-
-import anyio
+from typing import Any
 
 from llmstream.client.drive import Call, batches
 from llmstream.client.limiter import RateLimiter, paced
@@ -81,16 +79,14 @@ def tried(
     """
     line = line or Line()
 
-    def begin(began: float) -> AsyncGenerator[Sequence[Event], None]:
-        if limiter is None:
-            return batches(call, line, began)
-        return paced(call, line, began, limiter)
+    def begin() -> AsyncGenerator[Sequence[Event], None]:
+        return batches(call, line) if limiter is None else paced(call, line, limiter)
 
     return attempts(begin, retries, line=line, total=call.timeouts.total, chance=chance)
 
 
-async def attempts(
-    begin: Callable[[float], AsyncGenerator[Sequence[Event], None]],
+def attempts(
+    begin: Callable[[], AsyncGenerator[Sequence[Event], None]],
     /,
     retries: Retries,
     *,
@@ -101,49 +97,106 @@ async def attempts(
     """The events of the first attempt that brings any.
 
     Args:
-        begin: makes an attempt; it is told when the first one began, by the event loop's clock.
-        line: ends a wait between two attempts, if it is interrupted.
+        begin: makes an attempt.
+        line: knows when the first one began; ends a wait between two, if it is interrupted.
         total: seconds in which the last attempt must begin, beside `retries.within`.
         chance: gives numbers from 0 to 1 for the jitter.
 
     Raises:
         LLMStreamError: what ended the last attempt; its `attempts` are the errors of those before.
     """
-    course = _Course(retries, line or Line(), total, chance)
-    while True:
-        begun = False
-        try:
-            async with aclosing(begin(course.began)) as source:
-                async for batch in source:
-                    begun = begun or bool(batch)
-                    yield batch  # noqa: ASYNC119 - aclosing is the cleanup
-            return
-        except LLMStreamError as error:
-            error.attempts = course.failed
-            if begun or not await course.goes_on(error):
+    return _Attempts(begin, _Course(retries, line or Line(), total, chance))
+
+
+class _Attempts(AsyncGenerator[Sequence[Event], None]):
+    """What `attempts` gives; no generator around that of an attempt, which would cost each event its own."""
+
+    __slots__ = ("_begin", "_begun", "_course", "_over", "_source")
+
+    def __init__(self, begin: Callable[[], AsyncGenerator[Sequence[Event], None]], course: _Course) -> None:
+        self._begin = begin
+        self._course = course
+        self._source: AsyncGenerator[Sequence[Event], None] | None = None
+        # An event came: it is this attempt or none.
+        self._begun = False
+        self._over = False
+
+    def __anext__(self) -> Awaitable[Sequence[Event]]:  # type: ignore[override] # a coroutine or the like
+        if self._begun and self._source is not None:
+            return self._later(self._source) if self._course.failed else self._source.__anext__()
+        return self._first()
+
+    async def _first(self) -> Sequence[Event]:
+        """The first batch with an event, or an empty one before it."""
+        while not self._over:
+            source = self._source = self._source or self._begin()
+            try:
+                batch = await self._later(source)
+            except StopAsyncIteration:
+                self._over = True
                 raise
+            except LLMStreamError as error:
+                self._source = None
+                if not await self._goes_on(error):
+                    raise
+            else:
+                self._begun = bool(batch)
+                return batch
+        raise StopAsyncIteration
+
+    async def _goes_on(self, error: LLMStreamError) -> bool:
+        going = False
+        try:
+            going = await self._course.goes_on(error)
+        finally:
+            self._over = self._over or not going
+        return going
+
+    async def _later(self, source: AsyncGenerator[Sequence[Event], None]) -> Sequence[Event]:
+        try:
+            return await anext(source)
+        except LLMStreamError as error:
+            error.attempts = self._course.failed
+            raise
+
+    async def asend(self, value: None, /) -> Sequence[Event]:
+        return await self.__anext__()
+
+    async def athrow(self, kind: Any, value: object = None, traceback: object = None, /) -> Sequence[Event]:
+        """End it with an exception, which is given to the attempt that runs."""
+        source, self._over = self._source, True
+        if source is None:
+            raise kind
+        return await source.athrow(kind)
+
+    async def aclose(self) -> None:
+        self._over = True
+        if self._source is not None:
+            await self._source.aclose()
 
 
 class _Course:
     """What became of the attempts so far.
 
     Attributes:
-        began: when the first one did, by the event loop's clock.
         failed: how they ended.
     """
 
-    __slots__ = ("_chance", "_last", "_line", "_retries", "began", "failed")
+    __slots__ = ("_chance", "_line", "_retries", "_total", "failed")
 
     def __init__(
         self, retries: Retries, line: Line, total: float | None, chance: Callable[[], float]
     ) -> None:
-        self.began = anyio.current_time()
-        limits = [seconds for seconds in (retries.within, total) if seconds is not None]
-        self._last = self.began + min(limits, default=inf)
         self._retries = retries
         self._line = line
+        self._total = total
         self._chance = chance
         self.failed: tuple[LLMStreamError, ...] = ()
+
+    def last(self) -> float:
+        """When the last attempt must begin, by the event loop's clock."""
+        limits = [seconds for seconds in (self._retries.within, self._total) if seconds is not None]
+        return self._line.began() + min(limits, default=inf)
 
     async def goes_on(self, error: LLMStreamError) -> bool:
         """Note that an attempt failed; wait for the next one, or say that there is none.
@@ -153,9 +206,9 @@ class _Course:
         """
         if self._line.cut:
             return False
-        number, now = len(self.failed) + 1, anyio.current_time()
+        number, now = len(self.failed) + 1, self._line.now()
         wait = wait_before(number + 1, error, self._retries, chance=self._chance())
-        if wait is not None and now + wait > self._last:
+        if wait is not None and now + wait > self.last():
             wait = None
         if self._retries.listener is not None:
             self._retries.listener(Attempt(number, error, wait))

@@ -75,7 +75,7 @@ class Model(ABC):
             raise ConfigError(f"expected no timeouts for {self.name}: a model of its own keeps its own time")
         if retries is None:
             return _singly(self.events(request))
-        return attempts(lambda _: _singly(self.events(request)), retries)
+        return attempts(lambda: _singly(self.events(request)), retries)
 
     def prompt(  # noqa: PLR0913 - a face
         self,
