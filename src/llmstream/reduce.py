@@ -227,11 +227,10 @@ class _Opaque(_Slot):
 
 _SlotT = TypeVar("_SlotT", _Text, _Reasoning, _File)
 
+_NONE = -1
+_NOTHING_SAID = _Text()
+
 _EMPTY: dict[PartKind, Callable[[], _Slot]] = {"text": _Text, "reasoning": _Reasoning, "attachment": _File}
-
-
-def _nowhere(text: str, /) -> None:
-    """Before the first text there is no part to lengthen."""
 
 
 class Fold:
@@ -241,12 +240,15 @@ class Fold:
         closed: of a chain, the rounds that ended: how many parts there were then, and how it ended.
     """
 
-    __slots__ = ("_done", "_slots", "closed")
+    __slots__ = ("_done", "_index", "_slots", "_spoken", "closed")
 
     def __init__(self) -> None:
         self.closed: list[tuple[int, RoundDone]] = []
         self._slots: list[_Slot] = []
         self._done: Done | None = None
+        # The text that was lengthened last, and its index: nearly always the next event lengthens it too.
+        self._index = _NONE
+        self._spoken = _NOTHING_SAID
 
     def add(self, event: Event) -> None:
         """Take one event.
@@ -271,17 +273,15 @@ class Fold:
         Raises:
             WireError: when an event breaks the grammar; those before it are taken.
         """
-        index, append, text = -1, _nowhere, None
+        index, pieces = self._index, self._spoken.pieces
         for event in events:
             if type(event) is TextDelta and event.index == index and not (event.logprobs or event.refusal):
-                append(event.text)
+                pieces.append(event.text)
                 continue
             self.add(event)
-            if type(event) is TextDelta:
-                index, text = event.index, cast("_Text", self._slots[event.index])
-                append = text.pieces.append
-        if text is not None and len(text.pieces) >= _MOST_PIECES:
-            text.pack()
+            index, pieces = self._index, self._spoken.pieces
+        if len(pieces) >= _MOST_PIECES:
+            self._spoken.pack()
 
     def response(self, *, request: Request | None = None, state: State | None = None) -> Response:
         """The Response so far; `state` is by default complete if Done came, else incomplete."""
@@ -331,6 +331,7 @@ class Fold:
             slot.logprobs.extend(event.logprobs)
         if event.refusal:
             slot.refusal = True
+        self._index, self._spoken = event.index, slot
 
     def _reasoning(self, event: ReasoningDelta) -> None:
         slot = self._slot_for(event.index, _Reasoning, event)
@@ -401,6 +402,7 @@ class Fold:
 
     def _finish(self, event: Done) -> None:
         self._done = event
+        self._index = _NONE
 
     def _ignore(self, event: Event) -> None:
         pass

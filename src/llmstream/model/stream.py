@@ -42,6 +42,7 @@ _LEFT_OPEN = (
     "a model's stream was left before its end; write `async with model.prompt(...) as stream:` around the "
     "loop, so that its connection is closed at once"
 )
+_NO_DONE = "expected Done as a model's last event, got the end of its events"
 # Longer than a transport takes to close.
 _CLOSE_SECONDS = 2.0
 
@@ -88,7 +89,9 @@ class EventStream(Generic[R]):
         self._traceback: TracebackType | None = None
         self._over: Callable[[R], None] | None = None
         self._prepare: Callable[[], Awaitable[Request]] | None = None
-        self._timing: Timing | None = None
+        self._started: float | None = None
+        self._first_event: float | None = None
+        self._ended: float | None = None
         self._batches: AsyncGenerator[Sequence[Event], None] | None = None
         # The last batch: `_at` of its events were given, and `_folded` of those folded.
         self._batch: Sequence[Event] = ()
@@ -96,7 +99,6 @@ class EventStream(Generic[R]):
         self._folded = 0
         # The last batch has Done in it.
         self._final = False
-        self._begun = False
         # A second batch came, so that all of the first was given.
         self._went_on = False
         self._entered = False
@@ -173,7 +175,7 @@ class EventStream(Generic[R]):
                 usage=ending.usage,
                 provider_metadata=ending.provider_metadata,
             )
-        made = self._wrap(attrs.evolve(pure, timing=self._timing))
+        made = self._wrap(attrs.evolve(pure, timing=self._timing()))
         return made if self._output is None else attrs.evolve(made, output=self._output)  # type: ignore[call-arg] # R's face
 
     def when_over(self, tell: Callable[[R], None], /) -> None:
@@ -350,12 +352,26 @@ class EventStream(Generic[R]):
             return False
         self._reading = True
         try:
-            if self._source.interrupt is None:
-                with anyio.CancelScope() as self._scope:
-                    await self._next_batch()
-                self._scope = None
-            else:
-                await self._next_batch()
+            # Folded by the batch, because that is cheaper than by the event; at the latest before the next.
+            self._catch_up()
+            if self._error is not None:
+                raise self._error
+            wait = self._next_in_scope if self._source.interrupt is None else self._next
+            batch = await wait()
+            while not batch and batch is not None:
+                batch = await wait()
+            if batch:
+                if type(batch[-1]) is Done and self._batches is not None:
+                    self._final = True
+                    # Nothing of the call is left open when the consumer sees its end.
+                    await self._batches.aclose()
+                with self._lock:
+                    self._batch, self._at, self._folded = batch, 0, 0
+                self._went_on = self._first_event is not None
+                if self._first_event is None:
+                    self._first_event = self._now()
+            elif not self._closing:
+                raise TruncatedStreamError(_NO_DONE)
             if self._closing:
                 await self._close()
         except BaseException as error:
@@ -371,42 +387,36 @@ class EventStream(Generic[R]):
                 self._idle.set()
         return self._at < len(self._batch)
 
-    async def _next_batch(self) -> None:
-        # Folded by the batch, because that is cheaper than by the event; at the latest before the next.
-        self._catch_up()
-        if self._error is not None:
-            raise self._error
-        batches = self._batches or await self._start()
-        async for batch in batches:
-            if batch:
-                if type(batch[-1]) is Done:
-                    self._final = True
-                    # Nothing of the call is left open when the consumer sees its end.
-                    await batches.aclose()
-                with self._lock:
-                    self._batch, self._at, self._folded = batch, 0, 0
-                if self._begun:
-                    self._went_on = True
-                else:
-                    self._begin()
-                return
-        raise TruncatedStreamError("expected Done as a model's last event, got the end of its events")
+    def _next(self) -> Awaitable[Sequence[Event] | None]:
+        """The next batch, or None at the end."""
+        batches = self._batches
+        return self._first() if batches is None else anext(batches, None)
 
-    async def _start(self) -> AsyncGenerator[Sequence[Event], None]:
+    async def _next_in_scope(self) -> Sequence[Event] | None:
+        """The same, by a wait that `aclose` can end; None where it did."""
+        batch = None
+        with anyio.CancelScope() as self._scope:
+            batch = await self._next()
+        self._scope = None
+        return batch
+
+    async def _first(self) -> Sequence[Event] | None:
+        """Begin the call, and wait for its first batch."""
         if self._prepare is not None:
             self._request = await self._prepare()
         if self._source.prepare is not None:
             self._request = await self._source.prepare(self._request)
-        self._timing = Timing(started=self._now())
-        self._batches = batches = self._source.batches(self._request)
+        self._started = self._now()
+        self._batches = self._source.batches(self._request)
         self._phase = "open"
-        return batches
+        return await anext(self._batches, None)
 
-    def _begin(self) -> None:
-        """Note that the first event came."""
-        self._begun = True
-        if self._timing is not None:
-            self._timing = attrs.evolve(self._timing, first_event=self._now() - self._timing.started)
+    def _timing(self) -> Timing | None:
+        start = self._started
+        if start is None:
+            return None
+        first, ended = (at if at is None else at - start for at in (self._first_event, self._ended))
+        return Timing(started=start, first_event=first, ended=ended)
 
     def _was_seen(self) -> bool:
         """Whether the consumer was given an event."""
@@ -458,8 +468,7 @@ class EventStream(Generic[R]):
             if self._phase not in {"new", "open"}:
                 return
             self._phase = state
-            if self._timing is not None:
-                self._timing = attrs.evolve(self._timing, ended=self._now() - self._timing.started)
+            self._ended = self._now()
             # What came and was not given is not given any more.
             self._batch = self._batch[: self._at]
             if self._fold is None:
