@@ -52,18 +52,30 @@ def piped(framer: Stage[bytes, Frame], decoder: Stage[Frame, Event], /) -> Stage
 class PlainPipe:
     """A stage from the bytes of a body to its events."""
 
-    __slots__ = ("_decoder", "_framer", "_head", "_sse", "_take")
+    __slots__ = ("_decoder", "_framer", "_head", "_most", "_size", "_sse", "_take", "_whole")
 
     def __init__(self, framer: Stage[bytes, Frame], decoder: PlainDecoder, /) -> None:
         self._framer = framer
         self._decoder = decoder
         self._take = decoder.plain
         self._head = decoder.plain_head
+        self._size = len(decoder.plain_head)
         self._sse: SSEFramer | None = None
+        self._most = 0
+        # Whether the last chunk ended with a frame that took the short way: then nothing is held.
+        self._whole = False
 
     def feed(self, chunk: bytes, /) -> Iterable[Event]:
         """Take the next bytes and give their events."""
         out: list[Event] = []
+        if self._whole:
+            # A live stream is read a token at a time.
+            size, end = self._size, len(chunk) - 2
+            if chunk[:size] == self._head and chunk.find(b"\n", size) == end and chunk[-1:] == b"\n":
+                data = chunk[size:end]
+                if b"\r" not in data and end < self._most and self._take(data, out):
+                    return out
+            self._whole = False
         try:
             sse = self._sse
             if sse is not None and b"\r" not in chunk:
@@ -88,10 +100,12 @@ class PlainPipe:
         yield from self._decoder.feed_eof()
 
     def _blocks(self, sse: SSEFramer, chunk: bytes, out: list[Event]) -> None:
-        head, take = self._head, self._take
-        size, small = len(head), len(chunk) < sse.max_frame_bytes
+        head, take, size = self._head, self._take, self._size
+        self._most = sse.max_frame_bytes
+        small = len(chunk) < self._most
         blocks = chunk.split(b"\n\n")
         tail = blocks.pop()
+        self._whole = small and not tail
         for block in blocks:
             if small and block[:size] == head:
                 data = block[size:]
