@@ -451,11 +451,36 @@ async def test_a_limit_that_the_consumer_opened_between_two_events_is_his(connec
         assert stream.state == "cancelled"
 
 
+@pytest.mark.parametrize("connect", ["direct"], indirect=True)
+async def test_a_head_that_does_not_come_on_a_connection_used_before(connect) -> None:
+    """No connection is dialled, so the wait for the head is the first that a clock or a task can end."""
+    async with serve(in_turn(whole, headless, whole, headless)) as server:
+        model = connect(server.url, timeouts=Timeouts(first_event=0.05), retries=Retries(1))
+        await model.prompt("hi")
+        async with closing(server):
+            with pytest.raises(TimeoutExceeded) as caught:
+                await model.prompt("hi")
+        assert (caught.value.clock, caught.value.phase) == ("first_event", "headers")
+        model = connect(server.url)
+        await model.prompt("hi")
+        async with closing(server), anyio.create_task_group() as tasks:
+            stream = model.prompt("hi")
+            tasks.start_soon(read_until_closed, stream)
+            while len(server.requests) < 4:
+                await anyio.wait_all_tasks_blocked()
+            await stream.aclose()
+        assert server.accepted == 2
+
+
+async def read_until_closed(stream: EventStream[Response]) -> None:
+    with pytest.raises(TruncatedStreamError, match="closed before"):
+        await stream
+
+
 @pytest.mark.parametrize("handler", [headless, half])
 async def test_closed_by_another_task_while_a_read_is_pending(connect, handler) -> None:
     async def read(stream, ended: anyio.Event) -> None:
-        with pytest.raises(TruncatedStreamError, match="closed before"):
-            await stream
+        await read_until_closed(stream)
         ended.set()
 
     async with serve(handler) as server:

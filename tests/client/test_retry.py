@@ -344,6 +344,50 @@ async def test_an_empty_batch_is_no_event_and_done_alone_is_one() -> None:
     assert len(begun) == 2
 
 
+async def test_attempts_that_are_closed_between_two_of_them_end() -> None:
+    begun: list[bool] = []
+
+    async def begin() -> AsyncGenerator[Sequence[Event], None]:
+        begun.append(True)
+        raise OverloadedError("busy")
+        yield ()
+
+    source = attempts(begin, Retries())
+    async with anyio.create_task_group() as tasks:
+
+        async def end() -> None:
+            assert [batch async for batch in source] == []
+
+        tasks.start_soon(end)
+        await anyio.sleep(0.01)
+        await source.aclose()
+    assert len(begun) == 1
+    assert await anext(source, None) is None
+
+
+async def test_attempts_are_a_generator_for_who_sends_or_throws() -> None:
+    left: list[BaseException] = []
+
+    async def begin() -> AsyncGenerator[Sequence[Event], None]:
+        try:
+            yield (TextDelta(0, "a"),)
+            yield (Done(),)
+        except BaseException as error:
+            left.append(error)
+            raise
+
+    source = attempts(begin, Retries())
+    assert await source.asend(None) == (TextDelta(0, "a"),)
+    with pytest.raises(ZeroDivisionError):
+        await source.athrow(ZeroDivisionError())
+    assert isinstance(left[0], ZeroDivisionError)
+    assert await anext(source, None) is None
+    source = attempts(begin, Retries())
+    with pytest.raises(ZeroDivisionError):
+        await source.athrow(ZeroDivisionError())
+    assert await anext(source, None) is None
+
+
 def _cases(shared: Path) -> list[dict]:
     cases: list[dict] = json.loads((shared / "cases" / "retry_after_cases.json").read_text("utf-8"))["cases"]
     return cases

@@ -3,12 +3,16 @@
 import gc
 import subprocess
 import sys
+from math import inf
 
 import anyio
+import anyio.abc
+import attrs
 import pytest
+from anyio.abc import SocketAttribute
 
 from llmstream import Secret
-from llmstream.testing.loopback import replies, serve
+from llmstream.testing.loopback import Received, Reply, replies, serve
 from llmstream.transport import direct
 from llmstream.transport.base import HttpCall
 from llmstream.transport.direct import DirectExchange, route
@@ -134,10 +138,156 @@ async def test_a_read_that_is_pending_can_be_ended_by_another_task() -> None:
         await server.wait_closed(0.1)
 
 
+async def said(exchange: DirectExchange) -> bytes:
+    """The body of an exchange that is started, read to its end."""
+    await exchange.start(inf)
+    body = b""
+    while data := await exchange.read():
+        body += data
+    await exchange.aclose()
+    return body
+
+
+async def used(transport: HttpTransport, call: HttpCall) -> None:
+    """Leave an idle connection."""
+    exchange = await transport.open(call)
+    while await exchange.read():
+        pass
+    await exchange.aclose()
+
+
+async def test_a_connection_at_hand_serves_the_next_call_without_being_opened() -> None:
+    transport = HttpTransport()
+    async with serve(replies(b"ok")) as server:
+        call = HttpCall("POST", f"{server.url}/v1", (("x-api-key", Secret("k-1")),), b"one")
+        assert transport.at_hand(call) is None
+        await used(transport, call)
+        for body in (b"", b"more", b"m" * 100_000):
+            exchange = transport.at_hand(attrs.evolve(call, body=body))
+            assert exchange is not None
+            assert transport.at_hand(call) is None
+            assert await said(exchange) == b"ok"
+        assert server.accepted == 1
+        sent = server.requests
+    assert [len(one.body) for one in sent] == [3, 0, 4, 100_000]
+    assert [one.headers["content-length"] for one in sent] == ["3", "0", "4", "100000"]
+    assert {one.headers["x-api-key"] for one in sent} == {"k-1"}
+
+
+async def test_headers_of_another_call_are_sent_as_they_are() -> None:
+    transport = HttpTransport()
+    async with serve(replies(b"ok")) as server:
+        call = HttpCall("POST", f"{server.url}/v1", (("x-a", "1"),), b"{}")
+        await used(transport, call)
+        others = [
+            attrs.evolve(call, headers=(("x-a", "2"),)),
+            attrs.evolve(call, url=f"{server.url}/v2"),
+            attrs.evolve(call, method="PUT"),
+            attrs.evolve(call, headers=(("Content-Length", "2"), ("x-a", "3"))),
+            attrs.evolve(call, headers=(*call.headers, ("connection", "close"))),
+        ]
+        for other in others:
+            exchange = transport.at_hand(other)
+            assert exchange is not None
+            assert await said(exchange) == b"ok"
+        sent = [(one.method, one.path, one.headers["x-a"], one.body) for one in server.requests[1:]]
+    assert sent == [
+        ("POST", "/v1", "2", b"{}"),
+        ("POST", "/v2", "1", b"{}"),
+        ("PUT", "/v1", "1", b"{}"),
+        ("POST", "/v1", "3", b"{}"),
+        ("POST", "/v1", "1", b"{}"),
+    ]
+
+
+async def test_requests_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "_MOST_WRITTEN", 2)
+    transport = HttpTransport()
+    async with serve(replies(b"ok")) as server:
+        calls = [HttpCall("POST", server.url, (("x-a", str(number)),)) for number in range(5)]
+        await used(transport, calls[0])
+        for call in [*calls, *calls]:
+            exchange = transport.at_hand(call)
+            assert exchange is not None
+            await said(exchange)
+        assert [one.headers["x-a"] for one in server.requests[1:]] == [*"01234", *"01234"]
+
+
+async def test_what_cannot_be_sent_is_refused_by_open_alone() -> None:
+    transport = HttpTransport()
+    async with serve(replies(b"ok")) as server:
+        call = HttpCall("POST", server.url)
+        await used(transport, call)
+        assert transport.at_hand(attrs.evolve(call, headers=(("x-a", "1\r\nx-b: 2"),))) is None
+        assert transport.at_hand(attrs.evolve(call, url="http://user@127.0.0.1/")) is None
+        exchange = transport.at_hand(call)
+        assert exchange is not None
+        await said(exchange)
+
+
+async def headless_later(request: Received, reply: Reply) -> None:
+    if request.body:
+        await reply.hang()
+    await reply.head(200)
+    await reply.end()
+
+
+async def test_a_head_that_does_not_come_in_time_is_waited_for_no_longer() -> None:
+    transport = HttpTransport()
+    async with serve(headless_later) as server:
+        call = HttpCall("POST", server.url)
+        await used(transport, call)
+        exchange = transport.at_hand(attrs.evolve(call, body=b"{}"))
+        assert exchange is not None
+        with pytest.raises(TimeoutError):
+            await exchange.start(anyio.current_time() + 0.05)
+        await server.wait_closed(0.1)
+
+
+async def test_a_request_that_is_not_taken_in_time_is_sent_no_longer() -> None:
+    async def deaf(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            await anyio.sleep_forever()
+
+    transport = HttpTransport()
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        port = listener.extra(SocketAttribute.local_port)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, deaf)
+            call = HttpCall("POST", f"http://127.0.0.1:{port}")
+            await used(transport, call)
+            exchange = transport.at_hand(attrs.evolve(call, body=b"x" * 50_000_000))
+            assert exchange is not None
+            with pytest.raises(TimeoutError):
+                await exchange.start(anyio.current_time() + 0.05)
+            tasks.cancel_scope.cancel()
+
+
+async def test_a_wait_for_the_head_can_be_ended_by_another_task() -> None:
+    transport = HttpTransport()
+    async with serve(headless_later) as server:
+        call = HttpCall("POST", server.url)
+        await used(transport, call)
+        exchange = transport.at_hand(attrs.evolve(call, body=b"{}"))
+        assert exchange is not None
+
+        async def cut() -> None:
+            await anyio.wait_all_tasks_blocked()
+            exchange.interrupt()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(cut)
+            with pytest.raises(direct.ConnectionLost):
+                await exchange.start(inf)
+        await server.wait_closed(0.1)
+
+
 def test_no_http_library_is_imported_for_a_direct_call() -> None:
     script = """
 import sys, anyio, llmstream
-from llmstream.testing.loopback import replies, serve
+from llmstream.testing.loopback import Received, Reply, replies, serve
 async def main():
     async with serve(replies(b'{"choices": [{"message": {"content": "hi"}}]}')) as server:
         model = llmstream.get_model("openai-chat/m", base_url=server.url, key="k")

@@ -62,8 +62,9 @@ class Clocks:
         if events and (is_progress(events[0]) or any(map(is_progress, events))):
             self._begun = True
             self._progress = now + self._stall
-        deadline = min(self._bytes, self._progress)
-        self.deadline = deadline = min(self._total, deadline)
+        # Without min: it is called for each read, and costs as much as all else here.
+        deadline = self._bytes if self._bytes < self._progress else self._progress  # noqa: FURB136
+        self.deadline = deadline = self._total if self._total < deadline else deadline  # noqa: FURB136
         self._late = now >= deadline
 
     def resume(self) -> None:
@@ -71,8 +72,11 @@ class Clocks:
         seconds = self._now() - self._held
         self._progress += seconds
         self._bytes += seconds
-        if self.deadline < self._total:
-            self.deadline = min(self._total, self.deadline + seconds)
+        deadline = self.deadline + seconds
+        if deadline < self._total:
+            self.deadline = deadline
+        elif self.deadline < self._total:
+            self.deadline = self._total
 
     def exceeded(self, phase: Phase = "stream") -> TimeoutExceeded:
         """The error for the clock that ran out."""

@@ -27,7 +27,7 @@ from llmstream.errors import (
     UnexpectedContentError,
     WireError,
 )
-from llmstream.transport.base import Exchange, HttpCall, Transport, shown
+from llmstream.transport.base import Exchange, HttpCall, ReadyTransport, Transport, shown
 from llmstream.values.events import Done, Event
 from llmstream.wire.codec import Codec, Ids
 from llmstream.wire.plain import piped
@@ -72,10 +72,9 @@ async def batches(call: Call, line: Line | None = None, /) -> AsyncGenerator[lis
             authorize, http = call.authorize, call.http
             late = partial(clocks.exceeded, "config")
             call = attrs.evolve(call, http=await line.wait(clocks.deadline, lambda: authorize(http), late))
-        late = partial(clocks.exceeded, "headers")
-        exchange = await line.wait(clocks.deadline, lambda: call.transport.open(call.http), late)
-        line.read_from(exchange)
-        await _refuse(call, exchange, clocks)
+        exchange = await _opened(call, line, clocks)
+        if exchange.head.status != 200:
+            await _refuse(call, exchange, clocks)
         answer = _Answer(call, exchange)
         room = call.limits.output_bytes or inf
         while answer.done is None:
@@ -100,7 +99,7 @@ async def batches(call: Call, line: Line | None = None, /) -> AsyncGenerator[lis
             if not chunk:
                 break
         else:
-            await _run_out(exchange)
+            await _run_out(exchange, line.now)
     except LLMStreamError as error:
         if _conceal(error, call.http) or isinstance(error, ProviderError | WireError):
             # The frames below know what the peer said, be it a key, and so does this one.
@@ -112,6 +111,27 @@ async def batches(call: Call, line: Line | None = None, /) -> AsyncGenerator[lis
             await exchange.aclose()
     if answer.done is not None:
         yield [answer.done]
+
+
+async def _opened(call: Call, line: Line, clocks: Clocks) -> Exchange:
+    """The exchange of a call whose head has come."""
+    transport = cast("ReadyTransport", call.transport)
+    # With a connection at hand no scope need bound the wait for one.
+    unsent = transport.at_hand(call.http) if hasattr(transport, "at_hand") else None
+    exchange: Exchange | None = unsent
+    if exchange is None:
+        late = partial(clocks.exceeded, "headers")
+        exchange = await line.wait(clocks.deadline, lambda: call.transport.open(call.http), late)
+    try:
+        line.read_from(exchange)
+        if unsent is not None:
+            await unsent.start(clocks.deadline)
+    except BaseException as error:
+        await exchange.aclose()
+        if isinstance(error, TimeoutError):
+            raise clocks.exceeded("headers") from None
+        raise
+    return exchange
 
 
 class _Answer:
@@ -155,14 +175,14 @@ def _too_large(limits: Limits) -> BodyTooLargeError:
     return BodyTooLargeError(f"expected an answer of at most {limits.output_bytes} bytes, got a longer one")
 
 
-async def _run_out(exchange: Exchange) -> None:
+async def _run_out(exchange: Exchange, now: Callable[[], float]) -> None:
     """Read the end of the body, so that the connection can serve again."""
-    with anyio.move_on_after(_END_SECONDS):
-        try:
-            while await exchange.read():
-                pass
-        except LLMStreamError:
+    deadline = now() + _END_SECONDS
+    try:
+        while await exchange.read(deadline) and now() < deadline:
             pass
+    except (LLMStreamError, TimeoutError):
+        pass
 
 
 async def _refuse(call: Call, exchange: Exchange, clocks: Clocks) -> None:

@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
-from typing import NoReturn, Self
+from typing import NoReturn, Self, TypeAlias
 from urllib.parse import urlencode
 
 import attrs
@@ -31,7 +31,7 @@ from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Event
 from llmstream.values.request import OutputMode, Request
 from llmstream.values.secret import Secret
-from llmstream.wire.codec import Codec, Resumable, Unshaped, counter
+from llmstream.wire.codec import Codec, Ids, Resumable, Unshaped, counter
 from llmstream.wire.http import HttpRequest
 from llmstream.wire.sign import Credentials, Scope, signature
 
@@ -42,6 +42,21 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 def _kept(key: object) -> str:
     """A function may show what it was made with."""
     return "<a function>" if callable(key) else repr(key)
+
+
+_Sent: TypeAlias = dict[tuple[tuple[str, str], ...], tuple[Header, ...]]
+
+
+def _own_ids() -> Ids:
+    """Ids of one call's tool calls; its prefix is drawn when the first is asked for."""
+    made: list[Ids] = []
+
+    def make() -> str:
+        if not made:
+            made.append(counter(f"call_{secrets.token_hex(4)}_"))
+        return made[0]()
+
+    return make
 
 
 @attrs.frozen
@@ -58,6 +73,8 @@ class Endpoint:
     scope: Scope | None = None
     clock: Clock = now
     defaults: Defaults = attrs.field(factory=Defaults, kw_only=True)
+    # The headers that went out last: those of one model hardly change, and its transport knows them again.
+    _sent: _Sent = attrs.field(factory=_Sent, init=False, eq=False, repr=False)
 
     def timeouts(self, given: Timeouts | None = None) -> Timeouts:
         """Those of a call: what was given for it, for the model, in the row, and else the default."""
@@ -101,7 +118,7 @@ class Endpoint:
             authorize=self._authority(),
             timeouts=timeouts,
             limits=self.defaults.limits,
-            ids=counter(f"call_{secrets.token_hex(4)}_"),
+            ids=_own_ids(),
             raw=raw,
         )
 
@@ -113,6 +130,9 @@ class Endpoint:
 
     def _headers(self, http: HttpRequest) -> tuple[Header, ...]:
         """Each name once: what the request says stands before what the row says."""
+        known = self._sent.get(http.headers)
+        if known is not None:
+            return known
         for name, value in http.headers:
             if not (_TOKEN.fullmatch(name) and value.isascii() and value.isprintable()):
                 raise ConfigError(
@@ -125,7 +145,10 @@ class Endpoint:
             *(self._shown(self.key) if isinstance(self.key, Secret) else ()),
             *http.headers,
         )
-        return once(given)
+        made = once(given)
+        self._sent.clear()
+        self._sent[http.headers] = made
+        return made
 
     def _shown(self, key: Secret) -> tuple[Header, ...]:
         prefix = self.provider.key_prefix

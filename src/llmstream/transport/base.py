@@ -107,6 +107,27 @@ class Transport(Protocol):
         ...
 
 
+class Unsent(Exchange, Protocol):
+    """An exchange that has yet to be started; before, it can only be closed or interrupted."""
+
+    async def start(self, deadline: float, /) -> None:
+        """Send the call and wait for the head of its response, until `deadline` by the event loop's clock.
+
+        Raises:
+            TimeoutError: when it did not come in time; the exchange can then only be closed.
+            LLMStreamError: as `Transport.open`.
+        """
+        ...
+
+
+class ReadyTransport(Transport, Protocol):
+    """A transport that may have a connection at hand, so that nothing need be waited for to begin a call."""
+
+    def at_hand(self, call: HttpCall, /) -> Unsent | None:
+        """A call on such a connection; None where there is none."""
+        ...
+
+
 class ResponseLike(Protocol):
     """The part of an HTTP library's response that is used here.
 

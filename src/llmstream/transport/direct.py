@@ -17,7 +17,7 @@ import anyio.lowlevel
 import attrs
 
 from llmstream.errors import ConfigError, ConnectionLost
-from llmstream.transport.base import Exchange, HttpCall, shown
+from llmstream.transport.base import Exchange, Header, HttpCall, shown
 from llmstream.transport.failures import failure_of
 from llmstream.transport.fast.exchange import Exchange as FastExchange
 from llmstream.transport.fast.exchange import Timeouts
@@ -28,13 +28,15 @@ from llmstream.transport.fast.request import RequestWriter
 from llmstream.transport.fast.sender import Sender
 from llmstream.transport.fast.tls import default_context
 from llmstream.transport.fast.wire import ExchangeError, Origin
-from llmstream.transport.inflate import inflater
+from llmstream.transport.inflate import Inflater, inflater
 from llmstream.values.secret import Secret
 from llmstream.wire.http import ResponseHead
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _PORTS = {"http": 80, "https": 443}
+_UNKNOWN = ResponseHead(0)
+_LATE = {"ReadTimeout", "WriteTimeout"}
 
 
 @attrs.frozen
@@ -99,7 +101,7 @@ async def open_directly(call: HttpCall, way: Route, sender: Sender) -> Exchange:
         failure = failure_of(error, call, "headers")
     else:
         try:
-            return DirectExchange(_head(head), call, exchange)
+            return DirectExchange(call, exchange, _head(head))
         except BaseException:
             exchange.close()
             raise
@@ -108,6 +110,11 @@ async def open_directly(call: HttpCall, way: Route, sender: Sender) -> Exchange:
 
 
 async def _sent(sender: Sender, call: HttpCall, way: Route) -> tuple[Head, FastExchange]:
+    timeouts = Timeouts(connect=call.connect, pool=call.pool)
+    return await sender.send(way.origin, _writer(call, way), call.body, timeouts=timeouts)
+
+
+def _writer(call: HttpCall, way: Route) -> RequestWriter:
     headers = [
         (name.encode("ascii"), (value.reveal() if isinstance(value, Secret) else value).encode("ascii"))
         for name, value in call.headers
@@ -119,10 +126,27 @@ async def _sent(sender: Sender, call: HttpCall, way: Route) -> tuple[Head, FastE
         (b"user-agent", b"llmstream"),
         (b"content-length", b"%d" % len(call.body)),
     ]
-    headers = [*(header for header in ours if header[0] not in given), *headers]
-    writer = RequestWriter(call.method, way.target, headers)
-    timeouts = Timeouts(connect=call.connect, pool=call.pool)
-    return await sender.send(way.origin, writer, call.body, timeouts=timeouts)
+    own = [header for header in ours if header[0] not in given]
+    return RequestWriter(call.method, way.target, [*own[:-1], *headers, *own[-1:]])
+
+
+def at_hand(call: HttpCall) -> DirectExchange | None:
+    """A call on an idle connection of the running event loop, which has yet to be started.
+
+    None where there is none, or where the call is for a library.
+    """
+    held = _held.get(None)
+    if held is None or held.sender is None:
+        return None
+    way = route(call.url)
+    if way is None:
+        return None
+    try:
+        exchange = held.sender.at_hand(way.origin, held.writer(call, way))
+    except ExchangeError:
+        # What cannot be sent is refused where it would be sent.
+        return None
+    return None if exchange is None else DirectExchange(call, exchange)
 
 
 def _head(head: Head) -> ResponseHead:
@@ -147,11 +171,39 @@ class DirectExchange:
 
     __slots__ = ("_call", "_fast", "_inflater", "head")
 
-    def __init__(self, head: ResponseHead, call: HttpCall, fast: FastExchange) -> None:
-        self.head = head
+    def __init__(self, call: HttpCall, fast: FastExchange, head: ResponseHead | None = None) -> None:
         self._call = call
         self._fast = fast
-        self._inflater = inflater(head.headers.get("content-encoding", ""))
+        self._inflater: Inflater | None = None
+        self.head = _UNKNOWN
+        if head is not None:
+            self._begin(head)
+
+    def _begin(self, head: ResponseHead) -> None:
+        self.head = head
+        encoding = head.headers.get("content-encoding")
+        if encoding:
+            self._inflater = inflater(encoding)
+
+    async def start(self, deadline: float, /) -> None:
+        """Send the call and wait for the head of its response, until `deadline` by the event loop's clock.
+
+        Raises:
+            TimeoutError: when it did not come in time; the exchange can then only be closed.
+            LLMStreamError: as `open_directly`.
+        """
+        failure: Exception | None = None
+        try:
+            head = await self._fast.start(self._call.body, deadline)
+        except ExchangeError as error:
+            late = error.kind in _LATE
+            failure = TimeoutError() if late else failure_of(error, self._call, "headers")
+        else:
+            self._begin(_head(head))
+            return
+        self._fast.close()
+        # Outside the handler: the frames below know the key.
+        raise failure or AssertionError("a failed exchange has a failure")
 
     def read(self, deadline: float = inf, /) -> Awaitable[bytes]:
         """Wait for more of the body; see `Exchange`."""
@@ -185,12 +237,44 @@ class DirectExchange:
         self._fast.close()
 
 
+# Models of one program with headers of their own.
+_MOST_WRITTEN = 64
+
+
+@attrs.frozen
+class _Written:
+    """A request that was sent: those of one model differ in their bodies alone."""
+
+    headers: tuple[Header, ...]
+    method: str
+    way: Route
+    writer: RequestWriter
+
+    def serves(self, call: HttpCall, way: Route) -> bool:
+        """Whether a call is this one with another body."""
+        return self.headers is call.headers and self.method == call.method and self.way == way
+
+
 @attrs.frozen
 class _Held:
     """What a loop has: connections, unless there are proxies, and the generator that closes them with it."""
 
     sender: Sender | None
     keeper: AsyncGenerator[Sender, None] | None
+    _written: dict[int, _Written] = attrs.field(init=False, factory=dict[int, _Written])
+
+    def writer(self, call: HttpCall, way: Route) -> RequestWriter:
+        """The bytes of a call; headers that were sent before are known by their identity."""
+        headers = call.headers
+        written = self._written.get(id(headers))
+        if written is None or not written.serves(call, way):
+            writer = _writer(call, way)
+            if any(name.lower() == "content-length" for name, _ in headers):
+                return writer
+            if len(self._written) >= _MOST_WRITTEN:
+                self._written.clear()
+            written = self._written[id(headers)] = _Written(headers, call.method, way, writer)
+        return written.writer.again(len(call.body))
 
 
 _held: anyio.lowlevel.RunVar[_Held] = anyio.lowlevel.RunVar("llmstream_connections")

@@ -62,6 +62,10 @@ class HttpTransport:
         self._client = client
         self._library = which(library) if client is None else None
 
+    def at_hand(self, call: HttpCall, /) -> direct.DirectExchange | None:
+        """A call on an idle connection, which has yet to be started; None: it is for `open`."""
+        return direct.at_hand(call) if self._client is None else None
+
     async def open(self, call: HttpCall, /) -> Exchange:
         """Send a call and wait for the head of its response; redirects are not followed.
 
@@ -127,7 +131,7 @@ class _Opening:
         fast = self._response.extensions.get(EXCHANGE)
         if fast is not None and not self._response.is_stream_consumed:
             head = ResponseHead(self._response.status_code, self._response.headers)
-            return direct.DirectExchange(head, self._call, fast)
+            return direct.DirectExchange(self._call, fast, head)
         return _HttpExchange(self._response, self._call)
 
     async def abandon(self) -> None:

@@ -26,7 +26,7 @@ class Replay:
     sent: bytes = b""
     open: bool = True
 
-    async def send(self, data, seconds, answered) -> bool:
+    async def send(self, data, deadline, answered) -> bool:
         self.sent += data
         while self.early:
             self.early -= 1

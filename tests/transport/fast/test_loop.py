@@ -1,6 +1,7 @@
 """What the protocol does when asyncio calls it late; the rest is seen through real sockets."""
 
 import asyncio  # noqa: TID251 - what is tested is asyncio's
+from math import inf
 
 import pytest
 
@@ -50,17 +51,17 @@ async def test_nothing_is_taken_or_sent_after_the_end(wire):
     wire.connection_made(transport)
     wire.abort()
     wire.buffer_updated(3)
-    assert not await wire.send(b"x", None, lambda data: False)
+    assert not await wire.send(b"x", inf, lambda data: False)
     assert transport.written == b""
     with pytest.raises(ExchangeError, match="closed"):
-        await receive(wire, None)
+        await receive(wire, inf)
 
 
 async def test_another_loops_socket_is_not_looked_into_after_its_end(wire):
     wire.connection_made(Recorder())
     wire.connection_lost(ConnectionResetError("reset"))
     with pytest.raises(ExchangeError, match="reset"):
-        await receive(wire, None)
+        await receive(wire, inf)
 
 
 async def test_a_clogged_wire_does_not_rest(wire):
@@ -75,5 +76,5 @@ async def test_a_connection_that_ends_while_it_is_clogged_stops_the_sending(wire
     wire.connection_made(Recorder())
     wire.pause_writing()
     asyncio.get_running_loop().call_soon(wire.connection_lost, None)
-    assert not await wire.send(b"x", None, lambda data: False)
-    assert await receive(wire, None) == b""
+    assert not await wire.send(b"x", inf, lambda data: False)
+    assert await receive(wire, inf) == b""

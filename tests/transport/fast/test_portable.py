@@ -45,21 +45,21 @@ async def test_what_comes_in_is_received_and_its_end_too(ends):
 
 async def test_what_is_sent_arrives(ends):
     wire, stream = ends
-    assert await wire.send(b"x" * 1_000, 1, never)
+    assert await wire.send(b"x" * 1_000, inf, never)
     assert await stream.receive() == b"x" * 1_000
 
 
 async def test_an_end_stops_a_long_request(ends):
     wire, stream = ends
     await stream.aclose()
-    assert not await wire.send(b"x" * 50_000_000, 5, never)
+    assert not await wire.send(b"x" * 50_000_000, inf, never)
 
 
 async def test_an_aborted_wire_neither_sends_nor_receives(ends):
     wire, _ = ends
     wire.abort()
     wire.abort()
-    assert not await wire.send(b"x", None, never)
+    assert not await wire.send(b"x", inf, never)
     with pytest.raises(ExchangeError, match="closed"):
         await receive(wire, inf)
     assert not wire.wake()

@@ -91,7 +91,7 @@ class MemoryWire:
         self._lost: str | None = None
         self._scope: anyio.CancelScope | None = None
 
-    async def send(self, data: bytes, seconds: float | None, answered: Answered) -> bool:
+    async def send(self, data: bytes, deadline: float, answered: Answered) -> bool:
         """Take a request, which comes whole."""
         await anyio.lowlevel.checkpoint()
         plan = _planned.get()

@@ -42,7 +42,7 @@ class Exchange:
     has gone back to the pool already; before, closing drops it.
     """
 
-    __slots__ = ("_part", "_pool", "_reader", "_timeouts", "_whole", "_wire", "_writer")
+    __slots__ = ("_deadline", "_part", "_pool", "_reader", "_timeouts", "_whole", "_wire", "_writer")
 
     def __init__(
         self, pool: Pool, wire: Wire, *, writer: RequestWriter, reader: ResponseReader, timeouts: Timeouts
@@ -52,15 +52,21 @@ class Exchange:
         self._writer = writer
         self._reader = reader
         self._timeouts = timeouts
+        self._deadline = inf
         self._part = b""
         self._whole = False
 
-    async def start(self, body: bytes | AsyncIterable[bytes] | Iterable[bytes]) -> Head:
+    async def start(
+        self, body: bytes | AsyncIterable[bytes] | Iterable[bytes], deadline: float = inf
+    ) -> Head:
         """Send the request and wait for the head of its response, which may come first.
+
+        `deadline`, by the event loop's clock, is for each wait that the request's own timeouts do not limit.
 
         Raises:
             ExchangeError: of any kind but those of the pool and of connecting.
         """
+        self._deadline = deadline
         if isinstance(body, bytes):
             self._whole = await self._send_bytes(body)
         else:
@@ -72,6 +78,7 @@ class Exchange:
             raise self._broken()
         if reader.over:
             self._settle()
+        self._deadline = inf
         # The reader need not keep it as long as the body lasts.
         head, reader.head = reader.head, _TAKEN
         return head
@@ -100,16 +107,17 @@ class Exchange:
         return going and await self._send(self._writer.finish())
 
     async def _send(self, data: bytes) -> bool:
-        return await self._lent().send(data, self._timeouts.write, self._answered)
+        return await self._lent().send(data, self._until(self._timeouts.write), self._answered)
+
+    def _until(self, seconds: float | None) -> float:
+        return self._deadline if seconds is None else anyio.current_time() + seconds
 
     def _answered(self, data: bytes) -> bool:
         self._part += self._reader.feed(data)
         return self._reader.head is not None or self._reader.over
 
     async def _more(self) -> None:
-        seconds = self._timeouts.read
-        deadline = inf if seconds is None else anyio.current_time() + seconds
-        self._take(await receive(self._lent(), deadline))
+        self._take(await receive(self._lent(), self._until(self._timeouts.read)))
 
     def _take(self, data: bytes) -> None:
         if data:
@@ -160,7 +168,7 @@ class Exchange:
 
     def coming(self, deadline: float) -> Awaitable[bool]:
         """Wait for what comes in; False at `deadline`, by the event loop's clock."""
-        return self._lent().coming(deadline)
+        return (self._wire or self._lent()).coming(deadline)
 
     def _broken(self) -> ExchangeError:
         return ExchangeError("RemoteProtocolError", self._reader.failure or "expected a response, got none")

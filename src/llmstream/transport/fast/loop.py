@@ -27,6 +27,7 @@ from llmstream.transport.fast.wire import (
     Origin,
     Wire,
     bare,
+    late_sent,
 )
 
 
@@ -234,7 +235,7 @@ class LoopWire(asyncio.BufferedProtocol):
         words = self._lost or "the server closed the connection in the TLS handshake"
         raise ExchangeError("ConnectError", words)
 
-    async def send(self, data: bytes, seconds: float | None, answered: Answered) -> bool:
+    async def send(self, data: bytes, deadline: float, answered: Answered) -> bool:
         """Send data; see `Wire`.
 
         Raises:
@@ -253,19 +254,17 @@ class LoopWire(asyncio.BufferedProtocol):
                 elif self._ended:
                     return False
                 else:
-                    await self._room(seconds)
+                    await self._room(deadline)
         return not self._ended
 
-    async def _room(self, seconds: float | None) -> None:
+    async def _room(self, deadline: float) -> None:
         """Wait until more can be written, or something came in."""
         self._writer = self._loop.create_future()
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(None if deadline == math.inf else deadline):
                 await self._writer
         except TimeoutError:
-            raise ExchangeError(
-                "WriteTimeout", f"the request could not be sent on within {seconds} s"
-            ) from None
+            raise late_sent() from None
         finally:
             self._writer = None
 

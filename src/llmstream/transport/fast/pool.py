@@ -82,18 +82,22 @@ class Pool:
         Raises:
             ExchangeError: PoolTimeout.
         """
-        self._expire()
+        wire = self.at_hand(origin)
+        if wire is not None:
+            return wire
         limit = self._limits.connections
         if not self._queue:
-            wire = self._take(origin)
-            if wire is not None:
-                return wire
             if limit is not None and self._slots >= limit and self._by_age:
                 self._forget_oldest()
             if limit is None or self._slots < limit:
                 self._slots += 1
                 return None
         return await self._wait(_Waiter(origin), seconds)
+
+    def at_hand(self, origin: Origin) -> Wire | None:
+        """An idle wire, if there is one that nobody waits for; as from `acquire`."""
+        self._expire()
+        return None if self._queue else self._take(origin)
 
     async def _wait(self, waiter: _Waiter, seconds: float | None) -> Wire | None:
         self._queue[waiter] = None

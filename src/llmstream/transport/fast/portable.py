@@ -10,7 +10,16 @@ import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
 from llmstream.transport.fast.tls import Tls
-from llmstream.transport.fast.wire import READ_BYTES, SLICE_BYTES, Answered, ExchangeError, Origin, Wire, bare
+from llmstream.transport.fast.wire import (
+    READ_BYTES,
+    SLICE_BYTES,
+    Answered,
+    ExchangeError,
+    Origin,
+    Wire,
+    bare,
+    late_sent,
+)
 
 # So much goes into the socket's own buffer without waiting for the other side.
 _SMALL_BYTES = 16 * 1024
@@ -120,7 +129,7 @@ class AnyioWire:
         else:
             self._took(data)
 
-    async def send(self, data: bytes, seconds: float | None, answered: Answered) -> bool:
+    async def send(self, data: bytes, deadline: float, answered: Answered) -> bool:
         """Send data; see `Wire`.
 
         Raises:
@@ -131,13 +140,11 @@ class AnyioWire:
             if self._ended or answered(self._taken()):
                 return False
             piece = piece if self._tls is None else self._tls.seal(piece)
-            try:
-                with anyio.fail_after(seconds):
-                    if not await self._push(piece, answered):
-                        return False
-            except TimeoutError:
-                words = f"the request could not be sent on within {seconds} s"
-                raise ExchangeError("WriteTimeout", words) from None
+            with anyio.CancelScope(deadline=deadline) as sending:
+                if not await self._push(piece, answered):
+                    return False
+            if sending.cancelled_caught:
+                raise late_sent()
         return not self._ended
 
     async def _push(self, piece: bytes, answered: Answered) -> bool:

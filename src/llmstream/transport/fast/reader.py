@@ -193,8 +193,11 @@ class ResponseReader:
         if self._rest:
             data = self._rest + data
             self._rest = b""
-        elif self._left < 0 and (sole := _sole_chunk(data)):
-            return sole
+        elif self._left < 0 and data[-2:] == _CRLF:
+            # One chunk and no more, as a live stream's reads are.
+            end = data.find(_CRLF, 0, MAX_CHUNK_LINE)
+            if 0 < chunk_size(data[:end]) == len(data) - end - 4:
+                return data[end + 2 : -2]
         parts: list[bytes] = []
         find, total, at, left = data.find, len(data), 0, self._left
         while True:
@@ -280,14 +283,6 @@ class ResponseReader:
         self._rest = b""
         self.over = True
         return self._excess(data[end:])
-
-
-def _sole_chunk(data: bytes) -> bytes:
-    """The data of a read that is one chunk and no more, as those of a live stream are; else nothing."""
-    end = data.find(_CRLF, 0, MAX_CHUNK_LINE)
-    if end > 0 and data[-2:] == _CRLF and chunk_size(data[:end]) == len(data) - end - 4:
-        return data[end + 2 : -2]
-    return b""
 
 
 def _section(data: bytes, budget: int) -> int | None:

@@ -64,6 +64,16 @@ class RequestWriter:
         self._chunked = coding is not None
         self._left = int(length or 0)
 
+    def again(self, length: int) -> RequestWriter:
+        """The same request for a body of another length; its last header is the content-length."""
+        writer = object.__new__(RequestWriter)
+        writer.head = b"%b%d\r\n\r\n" % (self.head[: self.head.rindex(b" ") + 1], length)
+        writer.method = self.method
+        writer.lasting = self.lasting
+        writer._chunked = False
+        writer._left = length
+        return writer
+
     def frame(self, data: bytes) -> bytes:
         """A piece of the body as it is sent."""
         if self._chunked:

@@ -15,6 +15,8 @@ from llmstream.transport.fast.reader import Head, ResponseReader
 from llmstream.transport.fast.request import RequestWriter
 from llmstream.transport.fast.wire import Dialler, ExchangeError, Origin, Wire
 
+_UNLIMITED = Timeouts()
+
 
 class Sender:
     """The connections of the event loop that runs when it is made.
@@ -59,6 +61,14 @@ class Sender:
         except BaseException:
             exchange.close()
             raise
+
+    def at_hand(self, origin: Origin, writer: RequestWriter) -> Exchange | None:
+        """A request on an idle connection, which has yet to be started; None where there is no such one."""
+        wire = self._pool.at_hand(origin)
+        if wire is None:
+            return None
+        reader = ResponseReader(writer.method)
+        return Exchange(self._pool, wire, writer=writer, reader=reader, timeouts=_UNLIMITED)
 
     def close(self) -> None:
         """Drop all connections, also those in use."""

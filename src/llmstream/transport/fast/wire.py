@@ -64,11 +64,11 @@ class Wire(Protocol):
     origin: Origin
     idle_since: float
 
-    async def send(self, data: bytes, seconds: float | None, answered: Answered) -> bool:
+    async def send(self, data: bytes, deadline: float, answered: Answered) -> bool:
         """Send data; stop and return False when the answer has begun, or the connection has ended.
 
         Raises:
-            ExchangeError: WriteTimeout.
+            ExchangeError: WriteTimeout, at `deadline` by the event loop's clock.
         """
         ...
 
@@ -133,3 +133,8 @@ async def receive(wire: Wire, deadline: float) -> bytes:
 def late() -> ExchangeError:
     """The failure of a read that lasted too long."""
     return ExchangeError("ReadTimeout", "nothing came in within the time limit")
+
+
+def late_sent() -> ExchangeError:
+    """The failure of a request that took too long to send."""
+    return ExchangeError("WriteTimeout", "the request could not be sent on within the time limit")
