@@ -496,6 +496,27 @@ def test_importing_the_package_loads_nothing_heavy():
     assert run.stdout.split() == []
 
 
+FIRST_CALL = """
+import sys, anyio, llmstream
+async def main():
+    async with llmstream.get_model("demo").prompt("hi") as stream:
+        async for _ in stream:
+            pass
+    await stream
+anyio.run(main)
+print(*sys.modules)
+"""
+# For tools, schemas, chains, stored answers, budgets, limiters, listings and clients of one's own.
+LATER = ("tools", "schema", "output", "chain", "serial", "client.budget", "client.limiter", "wire.limits")
+
+
+def test_a_plain_call_loads_nothing_that_it_does_not_use():
+    run = subprocess.run([sys.executable, "-c", FIRST_CALL], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert {f"llmstream.{name}" for name in LATER} & loaded == set()
+    assert {"httpx", "httpx2", "cattrs", "click", "random", "secrets"} & loaded == set()
+
+
 def public(module: Module) -> Iterator[tuple[str, ast.AST]]:
     """What a user may call or read: functions, classes and their methods, without a leading underscore."""
     for node in module.tree.body:

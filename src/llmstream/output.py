@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import aclosing
 from functools import cached_property
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, cast
+from typing import Any, Generic, TypeAlias, cast
 
 import attrs
 
@@ -40,19 +40,7 @@ from llmstream.values.events import (
 )
 from llmstream.values.messages import Message
 from llmstream.values.request import OutputMode, OutputSchema, Request, Tool, ToolChoice
-from llmstream.values.response import Response
-
-if TYPE_CHECKING:
-    # Its defaults are for the checkers alone: Python has them from 3.13 on.
-    from typing_extensions import TypeVar
-
-    T = TypeVar("T", default=Any)
-    U = TypeVar("U", default=Any)
-else:
-    from typing import TypeVar
-
-    T = TypeVar("T")
-    U = TypeVar("U")
+from llmstream.values.response import Response, T, U
 
 _WRAP = "value"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -35,7 +35,6 @@ from llmstream.model import stream as _stream
 from llmstream.model.ask import OptionsLike
 from llmstream.model.credential import Key
 from llmstream.output import PartialEvent, SchemaLike
-from llmstream.output import T as Parsed
 from llmstream.portal import Channel as _Channel
 from llmstream.portal import Task as _Task
 from llmstream.portal import pump as _pump
@@ -54,6 +53,7 @@ from llmstream.values.events import Event, TextDelta
 from llmstream.values.listed import ModelInfo
 from llmstream.values.messages import Message
 from llmstream.values.request import OutputMode, Request
+from llmstream.values.response import T as Parsed
 
 P = ParamSpec("P")
 T = TypeVar("T")

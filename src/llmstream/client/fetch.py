@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstream.client.drive import Call
-from llmstream.client.limiter import RateLimiter
 from llmstream.client.retries import ONCE, Retries
 from llmstream.client.retry import tried
 from llmstream.errors import MalformedFrameError, ProviderError, TruncatedStreamError
@@ -25,6 +25,9 @@ from llmstream.wire.framing import MAX_FRAME_BYTES, Frame
 from llmstream.wire.framing.whole import WholeFramer
 from llmstream.wire.http import HttpRequest, ResponseHead
 from llmstream.wire.portable import IdShape
+
+if TYPE_CHECKING:
+    from llmstream.client.limiter import RateLimiter
 
 _EXCERPT = 200
 

@@ -6,13 +6,11 @@ event hands on what comes and no more.
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmstream.client.drive import Call, batches
-from llmstream.client.limiter import RateLimiter, paced
 from llmstream.client.line import Line
 from llmstream.client.retries import Attempt, Retries
 from llmstream.errors import (
@@ -23,6 +21,9 @@ from llmstream.errors import (
     TruncatedStreamError,
 )
 from llmstream.values.events import Event
+
+if TYPE_CHECKING:
+    from llmstream.client.limiter import RateLimiter
 
 # By how much chance shortens a wait at most.
 _JITTER = 0.25
@@ -68,7 +69,7 @@ def tried(
     /,
     *,
     limiter: RateLimiter | None = None,
-    chance: Callable[[], float] = random.random,  # noqa: S311 - no secret hangs on it
+    chance: Callable[[], float] | None = None,
 ) -> AsyncGenerator[Sequence[Event], None]:
     """The events of one call as `drive.batches` gives them, in as many attempts as it takes.
 
@@ -80,7 +81,12 @@ def tried(
     line = line or Line()
 
     def begin() -> AsyncGenerator[Sequence[Event], None]:
-        return batches(call, line) if limiter is None else paced(call, line, limiter)
+        if limiter is None:
+            return batches(call, line)
+        # Not above: calls without a limiter do without.
+        from llmstream.client.limiter import paced
+
+        return paced(call, line, limiter)
 
     return attempts(begin, retries, line=line, total=call.timeouts.total, chance=chance)
 
@@ -92,7 +98,7 @@ def attempts(
     *,
     line: Line | None = None,
     total: float | None = None,
-    chance: Callable[[], float] = random.random,  # noqa: S311 - no secret hangs on it
+    chance: Callable[[], float] | None = None,
 ) -> AsyncGenerator[Sequence[Event], None]:
     """The events of the first attempt that brings any.
 
@@ -100,7 +106,7 @@ def attempts(
         begin: makes an attempt.
         line: knows when the first one began; ends a wait between two, if it is interrupted.
         total: seconds in which the last attempt must begin, beside `retries.within`.
-        chance: gives numbers from 0 to 1 for the jitter.
+        chance: gives numbers from 0 to 1 for the jitter; by default random ones.
 
     Raises:
         LLMStreamError: what ended the last attempt; its `attempts` are the errors of those before.
@@ -175,6 +181,13 @@ class _Attempts(AsyncGenerator[Sequence[Event], None]):
             await self._source.aclose()
 
 
+def _chance() -> Callable[[], float]:
+    # Not above: a call that succeeds does without.
+    import random
+
+    return random.random  # noqa: S311 - no secret hangs on it
+
+
 class _Course:
     """What became of the attempts so far.
 
@@ -185,7 +198,7 @@ class _Course:
     __slots__ = ("_chance", "_line", "_retries", "_total", "failed")
 
     def __init__(
-        self, retries: Retries, line: Line, total: float | None, chance: Callable[[], float]
+        self, retries: Retries, line: Line, total: float | None, chance: Callable[[], float] | None
     ) -> None:
         self._retries = retries
         self._line = line
@@ -207,7 +220,7 @@ class _Course:
         if self._line.cut:
             return False
         number, now = len(self.failed) + 1, self._line.now()
-        wait = wait_before(number + 1, error, self._retries, chance=self._chance())
+        wait = wait_before(number + 1, error, self._retries, chance=(self._chance or _chance())())
         if wait is not None and now + wait > self.last():
             wait = None
         if self._retries.listener is not None:

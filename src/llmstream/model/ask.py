@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from itertools import dropwhile
-from typing import Any, TypeAlias, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, get_args
 
 import attrs
 
 from llmstream.errors import ConfigError
 from llmstream.jsontext import JSON
-from llmstream.output import Output, SchemaLike
-from llmstream.tools.result import shown
-from llmstream.tools.toolset import ToolLike, Toolset
 from llmstream.values.content import Attachment, AttachmentPart, Part, TextPart, ToolCallPart, ToolResultPart
 from llmstream.values.messages import Message
 from llmstream.values.messages import system as system_message
 from llmstream.values.request import ChoiceMode, Options, Request, ToolChoice
 from llmstream.values.response import Response
 
+if TYPE_CHECKING:
+    from llmstream.output import Output, SchemaLike
+    from llmstream.tools.toolset import ToolLike, Toolset
+
 T = TypeVar("T")
+V = TypeVar("V")
 
 OptionsLike: TypeAlias = Options | Mapping[str, JSON]
 ChoiceLike: TypeAlias = str | ToolChoice
@@ -34,7 +36,12 @@ def _kept(given: Any) -> Any:  # Any: the same goes for each field's type
 
 
 def _toolset(tools: Iterable[ToolLike] | Toolset | None) -> Toolset | None:
-    return None if tools is None else Toolset.of(tools)
+    if tools is None:
+        return None
+    # Here and below, not above: what asks for neither tools nor a schema does without.
+    from llmstream.tools.toolset import Toolset
+
+    return Toolset.of(tools)
 
 
 @attrs.frozen(kw_only=True)
@@ -72,7 +79,7 @@ class Ask:
             messages,
             tools=self.tools.offered() if self.tools else (),
             tool_choice=_choice(self.tool_choice),
-            schema=None if self.schema is None else Output.of(self.schema).schema,
+            schema=None if self.schema is None else expected(self.schema).schema,
             options=_options(self.options),
         )
 
@@ -83,7 +90,7 @@ class Ask:
         """
         return attrs.evolve(
             self,
-            tools=Toolset.of(request.tools) if self.tools is None else self.tools,
+            tools=_toolset(request.tools) if self.tools is None else self.tools,
             schema=request.schema if self.schema is None else self.schema,
             options=request.options if self.options is None else self.options,
         )
@@ -159,11 +166,24 @@ def _own(message: Message) -> Message:
 
 def _check_answered(pending: Iterable[ToolCallPart]) -> None:
     """Refuse to go on while a call of an answer has no result: every provider refuses that too."""
-    names = ", ".join(f"{shown(call.name)} ({shown(call.id)})" for call in pending)
-    if names:
+    if calls := list(pending):
+        from llmstream.tools.result import shown
+
+        names = ", ".join(f"{shown(call.name)} ({shown(call.id)})" for call in calls)
         raise ConfigError(
             f"expected a result for each call of the answer, or the tools in tools=, got none for {names}"
         )
+
+
+def expected(schema: SchemaLike[V]) -> Output[V]:
+    """What an answer is to be.
+
+    Raises:
+        ConfigError: when it is nothing that an answer can be.
+    """
+    from llmstream.output import Output
+
+    return Output.of(schema)
 
 
 def _choice(choice: object) -> ToolChoice | None:

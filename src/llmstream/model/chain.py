@@ -14,11 +14,12 @@ from llmstream.chain.loop import Chain
 from llmstream.errors import OutputError
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
-from llmstream.output import PartialEvent, T
+from llmstream.output import PartialEvent
 from llmstream.stage import Stage
 from llmstream.values import response as pure
 from llmstream.values.events import Done, Event, RoundDone
 from llmstream.values.request import Request
+from llmstream.values.response import T
 
 
 class ChainStream(EventStream[Response[T]], Generic[T]):

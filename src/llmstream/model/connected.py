@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from llmstream.client.retries import Retries
 from llmstream.client.timeouts import Timeouts
-from llmstream.model.documents import Documents
 from llmstream.model.provided import Endpoint, ProviderModel
 from llmstream.values.listed import ModelInfo
 
@@ -33,6 +32,9 @@ class ConnectedProvider:
             UnsupportedError: when the provider's wire lists none.
             LLMStreamError: when the provider refuses, cannot be reached or says what is no listing.
         """
+        # Not above: who lists nothing does without.
+        from llmstream.model.documents import Documents
+
         return await Documents(self._endpoint, timeouts, retries).models()
 
     def __repr__(self) -> str:

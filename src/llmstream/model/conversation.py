@@ -13,11 +13,12 @@ from llmstream.model.ask import Ask, ChoiceLike, OptionsLike
 from llmstream.model.held import going_on, holding
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream
-from llmstream.output import Output, SchemaLike, T
+from llmstream.output import Output, SchemaLike
 from llmstream.tools.run import AfterCall, BeforeCall, Bench
 from llmstream.tools.toolset import ToolLike, Toolset
 from llmstream.values.content import Attachment, ToolResultPart
 from llmstream.values.messages import Message
+from llmstream.values.response import T
 
 if TYPE_CHECKING:
     from llmstream.client.budget import Budget

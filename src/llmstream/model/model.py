@@ -10,34 +10,32 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstream.chain.limits import ChainLimits
-from llmstream.chain.loop import Chain
 from llmstream.client.attach import opened
-from llmstream.client.metering import metered
 from llmstream.client.retry import attempts
 from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import JSONObject
-from llmstream.model.ask import Ask, ChoiceLike, OptionsLike
-from llmstream.model.chain import ChainStream
-from llmstream.model.conversation import Conversation
-from llmstream.model.held import holding
+from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, expected
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
 from llmstream.model.terms import Terms, must_be_terms
-from llmstream.output import Output, SchemaLike, T, shaped
-from llmstream.tools.run import AfterCall, BeforeCall, Bench
-from llmstream.tools.toolset import ToolLike, Toolset
 from llmstream.values import response as pure
 from llmstream.values.content import Attachment
 from llmstream.values.embeddings import Embeddings
 from llmstream.values.events import Done, Event, TextDelta
 from llmstream.values.messages import Message
 from llmstream.values.request import OutputMode, Request
+from llmstream.values.response import T
 
 if TYPE_CHECKING:
+    from llmstream.chain.limits import ChainLimits
     from llmstream.client.budget import Budget
     from llmstream.client.retries import Retries
     from llmstream.client.timeouts import Timeouts
+    from llmstream.model.chain import ChainStream
+    from llmstream.model.conversation import Conversation
+    from llmstream.output import SchemaLike
+    from llmstream.tools.run import AfterCall, BeforeCall
+    from llmstream.tools.toolset import ToolLike
 
 
 class Model(ABC):
@@ -119,18 +117,24 @@ class Model(ABC):
                     "expected nothing beside a Request but timeouts, retries, budget and keep, got more"
                 )
             return self._stream(self.moded(prompt), terms)
-        output = None if schema is None else Output.of(schema)
+        output = None if schema is None else expected(schema)
         ask = Ask(
             prompt=prompt,
             messages=messages,
             system=system,
             attachments=attachments,
-            tools=tools,
+            tools=None if tools == () else tools,
             tool_choice=tool_choice,
             schema=output,
             options=options,
         )
-        return holding(self._stream(self.moded(ask.request(self.id)), terms), ask.tools).expecting(output)
+        stream = self._stream(self.moded(ask.request(self.id)), terms)
+        if ask.tools is not None:
+            # Here and below, not above: a call without tools does without.
+            from llmstream.model.held import holding
+
+            stream = holding(stream, ask.tools)
+        return stream.expecting(output)
 
     def chain(  # noqa: PLR0913 - a face
         self,
@@ -170,9 +174,15 @@ class Model(ABC):
         Raises:
             ConfigError: when there is nothing to send, or a value is of the wrong kind.
         """
+        from llmstream.chain.limits import ChainLimits
+        from llmstream.chain.loop import Chain
+        from llmstream.model.chain import ChainStream
+        from llmstream.tools.run import Bench
+        from llmstream.tools.toolset import Toolset
+
         must_be_terms(timeouts=timeouts, retries=retries, budget=budget)
         bounds, given = ChainLimits.of(limits), Toolset.of(tools)
-        output = None if schema is None else Output.of(schema)
+        output = None if schema is None else expected(schema)
         if isinstance(prompt, Request):
             if any((messages, system, attachments, tool_choice, schema, options)):
                 raise ConfigError("expected nothing beside a Request but tools and terms, got more")
@@ -246,6 +256,8 @@ class Model(ABC):
         options: OptionsLike | None = None,
     ) -> Conversation:
         """Begin a conversation: each prompt goes on from the answer before it."""
+        from llmstream.model.conversation import Conversation
+
         return Conversation(self, system=system, tools=tools, options=options)
 
     @property
@@ -263,8 +275,12 @@ class Model(ABC):
     def _stream(self, request: Request, terms: Terms) -> EventStream[Response]:
         source = self._source(terms)
         if request.schema is not None and request.schema.mode is not None:
+            from llmstream.output import shaped
+
             source = attrs.evolve(source, batches=shaped(source.batches))
         if terms.budget is not None:
+            from llmstream.client.metering import metered
+
             source = attrs.evolve(source, batches=metered(self.name, terms.budget, source.batches))
         return EventStream(source, request, wrap=self._response, keep=terms.keep)
 

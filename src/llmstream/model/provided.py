@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import NoReturn, Self, TypeAlias
@@ -20,7 +20,6 @@ from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError, UnsupportedError
 from llmstream.jsontext import JSONObject
 from llmstream.model.credential import Clock, TokenSource, asked, now, once
-from llmstream.model.documents import Documents
 from llmstream.model.model import Model
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
@@ -53,7 +52,7 @@ def _own_ids() -> Ids:
 
     def make() -> str:
         if not made:
-            made.append(counter(f"call_{secrets.token_hex(4)}_"))
+            made.append(counter(f"call_{os.urandom(4).hex()}_"))
         return made[0]()
 
     return make
@@ -265,6 +264,9 @@ class ProviderModel(Model):
         """One vector for each text; as `Model.embed`."""
         if isinstance(texts, str):
             raise ConfigError("expected texts to embed, got one string")
+        # Not above: who embeds nothing does without.
+        from llmstream.model.documents import Documents
+
         documents = Documents(self._endpoint, timeouts, retries)
         return await documents.embed(self.id, texts, batch=batch, dimensions=dimensions, extra=extra)
 

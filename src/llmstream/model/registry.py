@@ -6,9 +6,9 @@ import re
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
 from llmstream import config, plugins, providers
-from llmstream.client.limiter import RateLimiter
 from llmstream.client.limits import Limits
 from llmstream.client.retries import Retries
 from llmstream.client.timeouts import Timeouts
@@ -24,6 +24,9 @@ from llmstream.transport.http import HttpTransport
 from llmstream.transport.memory import MemoryTransport
 from llmstream.values.secret import Secret
 from llmstream.wire.sign import Credentials, Scope
+
+if TYPE_CHECKING:
+    from llmstream.client.limiter import RateLimiter
 
 # What may stand in a host or a path without changing what is around it.
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -9,21 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast, overload
 
 import attrs
 
-from llmstream import serial
 from llmstream.errors import ConfigError
 from llmstream.jsontext import JSON
-from llmstream.model.ask import Ask, ChoiceLike, OptionsLike
-from llmstream.model.held import going_on, results_of
-from llmstream.output import Output, SchemaLike, T, U
-from llmstream.serial import ResponseDict
-from llmstream.tools.limits import ToolLimits
-from llmstream.tools.result import shown
-from llmstream.tools.run import AfterCall, BeforeCall, Bench
-from llmstream.tools.toolset import ToolLike, Toolset
+from llmstream.model.ask import Ask, ChoiceLike, OptionsLike, expected
 from llmstream.values import response as pure
 from llmstream.values.content import Attachment, ToolResultPart
 from llmstream.values.messages import Message
 from llmstream.values.request import OutputMode, Request
+from llmstream.values.response import T, U
 
 if TYPE_CHECKING:
     from llmstream.client.budget import Budget
@@ -31,6 +24,11 @@ if TYPE_CHECKING:
     from llmstream.client.timeouts import Timeouts
     from llmstream.model.model import Model
     from llmstream.model.stream import EventStream
+    from llmstream.output import Output, SchemaLike
+    from llmstream.serial import ResponseDict
+    from llmstream.tools.limits import ToolLimits
+    from llmstream.tools.run import AfterCall, BeforeCall
+    from llmstream.tools.toolset import ToolLike, Toolset
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -80,12 +78,13 @@ class Response(pure.Response, Generic[T]):
             ConfigError: when nothing says what the answer was to be.
         """
         if schema is not None:
-            return Output.of(schema).read(self)
+            return expected(schema).read(self)
         if self.output is not None:
             return self.output.read(self)
         if self.request is None or self.request.schema is None:
             raise ConfigError("expected schema= in the prompt, or what to parse as, got neither")
-        return Output.of(self.request.schema).read(self)
+        read: Output[Any] = expected(self.request.schema)
+        return read.read(self)
 
     def reply(  # noqa: PLR0913 - a face
         self,
@@ -116,6 +115,10 @@ class Response(pure.Response, Generic[T]):
         Raises:
             ConfigError: when calls of this answer have no result, or the response has no request or model.
         """
+        # Here and below, not above: who does not go on does without.
+        from llmstream.model.held import going_on
+        from llmstream.tools.run import Bench
+
         model, request = self._asked()
         ask = Ask(
             prompt=prompt,
@@ -133,8 +136,8 @@ class Response(pure.Response, Generic[T]):
         bench = Bench(before=before, after=after)
         stream = going_on(ask.inheriting(request), self, request.model, prompted, bench=bench)
         # Without a schema the answer is to be what this one was to be, which no checker is told.
-        expected = cast("Output[U] | None", self.output) if schema is None else Output.of(schema)
-        return stream.expecting(expected)
+        output = cast("Output[U] | None", self.output) if schema is None else expected(schema)
+        return stream.expecting(output)
 
     async def execute_tool_calls(
         self,
@@ -154,6 +157,12 @@ class Response(pure.Response, Generic[T]):
             ConfigError: when there are calls, and nothing that runs them.
             PauseChain: when a hook or a tool raised it.
         """
+        from llmstream.model.held import results_of
+        from llmstream.tools.limits import ToolLimits
+        from llmstream.tools.result import shown
+        from llmstream.tools.run import Bench
+        from llmstream.tools.toolset import Toolset
+
         known = Toolset.of(tools) if tools is not None else self.held or Toolset()
         calls = self.tool_calls()
         if calls and not known.runs:
@@ -170,6 +179,8 @@ class Response(pure.Response, Generic[T]):
 
     def to_dict(self) -> ResponseDict:
         """The response as a JSON-safe dict, with the whole history that led to it and no secret."""
+        from llmstream import serial
+
         return serial.to_dict(self.bare())
 
     @classmethod
@@ -179,6 +190,8 @@ class Response(pure.Response, Generic[T]):
         Raises:
             ConfigError: when it is no such dict; it names the field.
         """
+        from llmstream import serial
+
         return cls.of(serial.from_dict(stored, pure.Response), model)
 
     def bare(self) -> pure.Response:

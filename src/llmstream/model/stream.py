@@ -24,16 +24,16 @@ import anyio
 import attrs
 
 from llmstream.errors import ConfigError, LLMStreamError, OutputError, TruncatedStreamError, WireError
-from llmstream.output import Output, PartialEvent, PartialReader, T, mending
 from llmstream.reduce import Fold
 from llmstream.stage import Stage
 from llmstream.unfold import unfold
 from llmstream.values.events import Done, Event, TextDelta
 from llmstream.values.request import Request
-from llmstream.values.response import Response, State, Timing
+from llmstream.values.response import Response, State, T, Timing
 
 if TYPE_CHECKING:
     from llmstream.model.response import Response as Face
+    from llmstream.output import Output, PartialEvent
 
 R = TypeVar("R", bound=Response)
 Phase: TypeAlias = Literal["new", "open"] | State
@@ -207,6 +207,9 @@ class EventStream(Generic[R]):
             OutputError: when the answer is cut, refused, no JSON, or does not fit; of the last one.
             LLMStreamError: as `response`.
         """
+        # Here and below, not above: who asks for no schema does without.
+        from llmstream.output import mending
+
         response = self._repaired or await self.response()
         for _ in range(repair):
             try:
@@ -234,6 +237,8 @@ class EventStream(Generic[R]):
         schema = self._request.schema
         if schema is None:
             raise ConfigError("expected schema= in the prompt for partials, got none")
+        from llmstream.output import PartialReader
+
         return PartialReader(schema.mode, output=self._output)
 
     def begin_with(self, prepare: Callable[[], Awaitable[Request]], /) -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import attrs
 
-from llmstream.client.budget import Budget
-from llmstream.client.limiter import RateLimiter
 from llmstream.client.limits import Limits
 from llmstream.client.retries import Retries
 from llmstream.client.timeouts import Timeouts
 from llmstream.errors import ConfigError
 
-_KINDS: dict[str, type] = {
-    "timeouts": Timeouts,
-    "retries": Retries,
-    "budget": Budget,
-    "limits": Limits,
-    "limiter": RateLimiter,
-}
+if TYPE_CHECKING:
+    from llmstream.client.budget import Budget
+    from llmstream.client.limiter import RateLimiter
+
+
+_KINDS: dict[str, type] = {"timeouts": Timeouts, "retries": Retries, "limits": Limits}
 
 
 def must_be_terms(**given: object) -> None:
@@ -30,7 +27,17 @@ def must_be_terms(**given: object) -> None:
     """
     for name, value in given.items():
         if value is not None:
-            must_be_a(_KINDS[name], name, value)
+            must_be_a(_kind(name), name, value)
+
+
+def _kind(name: str) -> type:
+    if name in _KINDS:
+        return _KINDS[name]
+    # Not above: calls without a budget and a limiter do without.
+    from llmstream.client.budget import Budget
+    from llmstream.client.limiter import RateLimiter
+
+    return Budget if name == "budget" else RateLimiter
 
 
 def must_be_a(kind: type, name: str, value: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 
@@ -12,6 +12,22 @@ from llmstream.values.events import FinishReason
 from llmstream.values.messages import Message
 from llmstream.values.request import Request
 from llmstream.values.usage import Usage
+
+if TYPE_CHECKING:
+    # Their defaults are for the checkers alone: Python has them from 3.13 on.
+    from typing import Any
+
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=Any)
+    """What an answer is read as."""
+    U = TypeVar("U", default=Any)
+    """What the next one is read as."""
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+    U = TypeVar("U")
 
 State: TypeAlias = Literal["complete", "incomplete", "cancelled", "failed", "budget"]
 

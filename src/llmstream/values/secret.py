@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import NoReturn
 
 
@@ -41,7 +40,10 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self.__text, other.__text)
+        # Not above: few secrets are compared.
+        from hmac import compare_digest
+
+        return compare_digest(self.__text, other.__text)
 
     def __hash__(self) -> int:
         return hash(self.__text)

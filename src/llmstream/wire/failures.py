@@ -27,7 +27,6 @@ from llmstream.errors import (
 )
 from llmstream.jsontext import JSON, JSONError, JSONObject, as_list, as_object, dumps, loads
 from llmstream.wire.http import ResponseHead
-from llmstream.wire.limits import body_wait, note
 
 MAX_BODY = 64 * 1024
 MAX_MESSAGE = 2000
@@ -150,6 +149,9 @@ def http_failure(head: ResponseHead, body: bytes, /) -> ProviderError:
         if head.headers.get(name):
             error.request_id = head.headers[name]
             break
+    # Not above: who is not refused does without.
+    from llmstream.wire.limits import note
+
     note(error, head)
     return error
 
@@ -169,6 +171,8 @@ def failure(
         status = _status(inner) or _status(outer)
     message = _message(inner) or _message(outer) or _fallback(payload, status)
     kind = _kind(inner, outer, status, message)
+    from llmstream.wire.limits import body_wait
+
     request_id = inner.get("request_id") or outer.get("request_id")
     return kind(
         _printable(message),

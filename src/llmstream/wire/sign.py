@@ -8,9 +8,7 @@ them on the way, and so that a signature is good for five minutes and for one re
 
 from __future__ import annotations
 
-import hmac
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Final, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
 
@@ -112,8 +110,13 @@ def _key(secret: Secret, place: str) -> bytes:
 
 
 def _mac(key: bytes, text: str) -> bytes:
-    return hmac.new(key, text.encode(), sha256).digest()
+    # Here and below, not above: few calls are signed.
+    from hmac import digest
+
+    return digest(key, text.encode(), "sha256")
 
 
 def _hash(data: bytes) -> str:
+    from hashlib import sha256
+
     return sha256(data).hexdigest()
