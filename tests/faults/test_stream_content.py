@@ -262,9 +262,12 @@ async def test_row_50_events_out_of_turn(face, wires, standing, wrong) -> None:
 async def test_row_50_numbers_that_are_left_out_or_not_counted(face, wires, standing) -> None:
     wire = wires["openai-responses"]
     without = re.sub(rb',"sequence_number":\d+', b"", wire.body)
-    zeros = re.sub(rb'"sequence_number":\d+', b'"sequence_number":0', wire.body)
-    async with standing.serving(in_turn(wire.answer(without), wire.answer(zeros)), lasting=True) as server:
-        for _ in range(2):
+    zeros, sevens = (
+        re.sub(rb'"sequence_number":\d+', b'"sequence_number":%d' % n, wire.body) for n in (0, 7)
+    )
+    answers = [wire.answer(body) for body in (without, zeros, sevens)]
+    async with standing.serving(in_turn(*answers), lasting=True) as server:
+        for _ in answers:
             standing.answered(await face.read(server.url, wire), "one two three")
 
 

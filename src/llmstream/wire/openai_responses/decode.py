@@ -83,6 +83,7 @@ class ResponsesDecoder:
         self._output = self._place = -1
         self._slot: Slot | None = None
         self._make: _Make = text_delta
+        self._last: bytes | str = ""
 
     def feed(self, frame: Frame, /) -> Iterable[Event]:
         """Take one frame."""
@@ -111,15 +112,23 @@ class ResponsesDecoder:
         ):
             return False
         last, number = self.sequence, hot.sequence_number
-        if last and number and 0 < number <= last:
+        if last and number and 0 < number <= last and (number < last or self._repeats(data)):
             return False
         # Nearly all frames are this one.
         self._number += 1
         self.sequence = number
+        self._last = data
         if delta:
             slot.pieces.append(delta)
             out.append(self._make(slot.index, delta))
         return True
+
+    def _repeats(self, data: bytes | str) -> bool:
+        """Whether this is the data of the last event again."""
+        now, last = (
+            one if isinstance(one, str) else one.decode("utf-8", "replace") for one in (data, self._last)
+        )
+        return now == last
 
     def feed_eof(self) -> Iterable[Event]:
         """Say that the body has ended."""
@@ -165,10 +174,12 @@ class ResponsesDecoder:
             return
         number = record.get("sequence_number")
         if isinstance(number, int):
-            # A server that does not count says 0 each time.
-            if self.sequence is not None and 0 < number <= self.sequence:
-                raise MisfitError(f"it is number {number} after {self.sequence}")
+            last = self.sequence
+            # A server that does not count says the same number each time, but nothing twice.
+            if last is not None and 0 < number <= last and (number < last or self._repeats(self._text)):
+                raise MisfitError(f"it is number {number} after {last}")
             self.sequence = number
+            self._last = self._text
         type = record.get("type")
         if not isinstance(type, str):
             type = "error" if record.get("error") and "output" not in record else name
