@@ -7,8 +7,8 @@ A client's base address says how it is served, before the wire's own path:
     /burst-COUNT/…              all at once, one HTTP chunk an event
     /paced-GAP-COUNT-GROUP/…    a delta each GAP milliseconds, whose text is the time it was sent
 
-Paced streams wait until GROUP of them are open, and then begin evenly spread over one gap: so all are open
-at once for their whole length, however long the opening took.
+Paced streams wait until GROUP of them are open, and then begin, batch by batch, spread over one gap: so all
+are open at once for their whole length, however long the opening took.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ MISSING = b"HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-
 LAST = b"0\r\n\r\n"
 STAMP_DIGITS = 20
 PATIENCE = 60.0
+# An inference server makes a token of each sequence of a batch in one step, and sends them together.
+BATCH = 64
 
 
 def chunked(data: bytes) -> bytes:
@@ -77,9 +79,9 @@ class Group:
             return
         self.begun = True
         start = self._loop.time()
-        step = self._gap / len(self._waiting) if self._waiting else 0.0
+        step = self._gap / max(len(self._waiting) / BATCH, 1)
         self._due.extend(
-            (start + self._gap + number * step, 0, one) for number, one in enumerate(self._waiting)
+            (start + self._gap + number // BATCH * step, 0, one) for number, one in enumerate(self._waiting)
         )
         self._tick()
 

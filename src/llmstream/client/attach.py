@@ -31,7 +31,7 @@ async def opened(request: Request, /) -> Request:
         ConfigError: when a path is no regular file, is too large, cannot be read, changes while it is
             read, or came out of a stored dict; or when a media type cannot be found out.
     """
-    if not any(_attachments(message) for message in request.messages):
+    if not any(map(_attachments, request.messages)):
         return request
     messages = await anyio.to_thread.run_sync(_each, _open, request.messages, abandon_on_cancel=True)
     return attrs.evolve(request, messages=messages)
@@ -71,10 +71,10 @@ def _inside(path: str, root: str | os.PathLike[str]) -> str:
 
 
 def _attachments(message: Message) -> bool:
-    return any(
-        isinstance(p, AttachmentPart) or (isinstance(p, ToolResultPart) and p.attachments)
-        for p in message.parts
-    )
+    for part in message.parts:
+        if isinstance(part, AttachmentPart) or (isinstance(part, ToolResultPart) and part.attachments):
+            return True
+    return False
 
 
 def _each(change: Callable[[Attachment], Attachment], messages: tuple[Message, ...]) -> tuple[Message, ...]:

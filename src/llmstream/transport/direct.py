@@ -30,7 +30,7 @@ from llmstream.transport.fast.tls import default_context
 from llmstream.transport.fast.wire import ExchangeError, Origin
 from llmstream.transport.inflate import Inflater, inflater
 from llmstream.values.secret import Secret
-from llmstream.wire.http import ResponseHead
+from llmstream.wire.http import LowerHeaders, ResponseHead
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
@@ -150,7 +150,7 @@ def at_hand(call: HttpCall) -> DirectExchange | None:
 
 
 def _head(head: Head) -> ResponseHead:
-    headers: dict[str, str] = {}
+    headers = LowerHeaders()
     for name, value in head.headers:
         key, text = _name(name), value.decode("utf-8", "replace")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text

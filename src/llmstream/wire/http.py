@@ -40,7 +40,15 @@ def _lower_name(name: str) -> str:
     return intern(str(name).lower())
 
 
+class LowerHeaders(dict[str, str]):
+    """Headers whose names are in lower case already."""
+
+    __slots__ = ()
+
+
 def _lower(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
+    if type(headers) is LowerHeaders:
+        return headers
     # The names are the same from response to response: one string each serves all streams.
     return {_lower_name(name): value for name, value in dict(headers).items()}
 

@@ -323,10 +323,16 @@ def parse_fields(lines: list[bytes]) -> Headers:
     fields: list[tuple[bytes, bytes]] = []
     for line in lines:
         name, colon, value = line.partition(b":")
-        if not colon or TOKEN.fullmatch(name) is None:
+        if not colon or not _is_name(name):
             raise BadResponseError(f"expected a header, got a line that begins with {line[:20]!r}")
         fields.append((name, value.strip(b" \t")))
     return tuple(fields)
+
+
+@lru_cache(maxsize=512)
+def _is_name(name: bytes) -> bool:
+    """Whether this may name a header; remembered, because the responses of a server have the same ones."""
+    return TOKEN.fullmatch(name) is not None
 
 
 def _framing(told: dict[bytes, list[bytes]], minor: int) -> int | None:
