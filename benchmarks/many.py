@@ -4,7 +4,8 @@
 
 Every stream brings 20 events a second, 100 of them (40 where there are 5,000 streams), and all are open
 before the first event is sent. The events of 64 streams are sent together, as an inference server sends the
-tokens of a batch after each step; so the share of waking up, which is nobody's library, is that of a batch. Each run is a process of its own, and clients take turns over the rounds.
+tokens of a batch after each step: one by one, each would be a waking of the process, which costs every client
+the same. Each run is a process of its own, and clients take turns over the rounds.
 `us_per_event` is CPU of the client while all streams run (`ratio`: to the limit), and `core_share` what that
 is of a core; both are scaled to a core as fast as in the run's best twentieth. `core_wait` is the share of
 the time in which the client could have run and others had the core, and `open_close_ms` the CPU to open and
