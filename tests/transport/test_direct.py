@@ -1,12 +1,15 @@
 """Calls without an HTTP library: where they go, what they say of themselves, and when they are not taken."""
 
+import asyncio  # noqa: TID251 - what it leaves behind is tested
 import gc
 import subprocess
 import sys
 from math import inf
+from weakref import ref
 
 import anyio
 import anyio.abc
+import anyio.lowlevel
 import attrs
 import pytest
 from anyio.abc import SocketAttribute
@@ -118,6 +121,44 @@ def test_each_loop_has_connections_that_are_closed_with_it() -> None:
     assert len(set(map(id, senders))) == 3
 
 
+@pytest.mark.parametrize("library", [None, "httpx", "httpx2"])
+def test_a_loop_that_is_over_is_let_go(library, monkeypatch: pytest.MonkeyPatch) -> None:
+    if library is not None:
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    async def main() -> None:
+        loops.append(ref(anyio.lowlevel.current_token().native_token))
+        async with serve(replies(b"ok")) as server:
+            await used(HttpTransport(library=library), HttpCall("GET", server.url))
+
+    loops: list[ref[object]] = []
+    for backend in ("asyncio", "trio", "asyncio"):
+        anyio.run(main, backend=backend)
+    gc.collect()
+    # Trio itself holds the last run's.
+    assert [loop() for loop in loops[::2]] == [None, None]
+
+
+def test_a_loop_that_was_closed_without_its_generators_is_let_go_by_the_next() -> None:
+    async def main() -> None:
+        loops.append(ref(asyncio.get_running_loop()))
+        async with serve(replies(b"ok")) as server:
+            await used(HttpTransport(), HttpCall("GET", server.url, (("connection", "close"),)))
+
+    loops: list[ref[object]] = []
+    for _ in range(2):
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(main())
+        loop.close()
+        del loop
+        gc.collect()
+    assert [loop() is None for loop in loops] == [True, False]
+    asyncio.run(main())
+    gc.collect()
+    assert [loop() for loop in loops] == [None, None, None]
+
+
 async def test_a_read_that_is_pending_can_be_ended_by_another_task() -> None:
     async def handler(_, reply) -> None:
         await reply.head(200)
@@ -136,6 +177,10 @@ async def test_a_read_that_is_pending_can_be_ended_by_another_task() -> None:
                 await exchange.read()
         await exchange.aclose()
         await server.wait_closed(0.1)
+
+
+def at_hand(transport: HttpTransport, call: HttpCall) -> DirectExchange | None:
+    return transport.at_hand(call, anyio.lowlevel.current_token().native_token)
 
 
 async def said(exchange: DirectExchange) -> bytes:
@@ -160,12 +205,12 @@ async def test_a_connection_at_hand_serves_the_next_call_without_being_opened() 
     transport = HttpTransport()
     async with serve(replies(b"ok")) as server:
         call = HttpCall("POST", f"{server.url}/v1", (("x-api-key", Secret("k-1")),), b"one")
-        assert transport.at_hand(call) is None
+        assert at_hand(transport, call) is None
         await used(transport, call)
         for body in (b"", b"more", b"m" * 100_000):
-            exchange = transport.at_hand(attrs.evolve(call, body=body))
+            exchange = at_hand(transport, attrs.evolve(call, body=body))
             assert exchange is not None
-            assert transport.at_hand(call) is None
+            assert at_hand(transport, call) is None
             assert await said(exchange) == b"ok"
         assert server.accepted == 1
         sent = server.requests
@@ -187,7 +232,7 @@ async def test_headers_of_another_call_are_sent_as_they_are() -> None:
             attrs.evolve(call, headers=(*call.headers, ("connection", "close"))),
         ]
         for other in others:
-            exchange = transport.at_hand(other)
+            exchange = at_hand(transport, other)
             assert exchange is not None
             assert await said(exchange) == b"ok"
         sent = [(one.method, one.path, one.headers["x-a"], one.body) for one in server.requests[1:]]
@@ -207,7 +252,7 @@ async def test_requests_are_remembered_within_bounds(monkeypatch: pytest.MonkeyP
         calls = [HttpCall("POST", server.url, (("x-a", str(number)),)) for number in range(5)]
         await used(transport, calls[0])
         for call in [*calls, *calls]:
-            exchange = transport.at_hand(call)
+            exchange = at_hand(transport, call)
             assert exchange is not None
             await said(exchange)
         assert [one.headers["x-a"] for one in server.requests[1:]] == [*"01234", *"01234"]
@@ -218,9 +263,9 @@ async def test_what_cannot_be_sent_is_refused_by_open_alone() -> None:
     async with serve(replies(b"ok")) as server:
         call = HttpCall("POST", server.url)
         await used(transport, call)
-        assert transport.at_hand(attrs.evolve(call, headers=(("x-a", "1\r\nx-b: 2"),))) is None
-        assert transport.at_hand(attrs.evolve(call, url="http://user@127.0.0.1/")) is None
-        exchange = transport.at_hand(call)
+        assert at_hand(transport, attrs.evolve(call, headers=(("x-a", "1\r\nx-b: 2"),))) is None
+        assert at_hand(transport, attrs.evolve(call, url="http://user@127.0.0.1/")) is None
+        exchange = at_hand(transport, call)
         assert exchange is not None
         await said(exchange)
 
@@ -237,7 +282,7 @@ async def test_a_head_that_does_not_come_in_time_is_waited_for_no_longer() -> No
     async with serve(headless_later) as server:
         call = HttpCall("POST", server.url)
         await used(transport, call)
-        exchange = transport.at_hand(attrs.evolve(call, body=b"{}"))
+        exchange = at_hand(transport, attrs.evolve(call, body=b"{}"))
         assert exchange is not None
         with pytest.raises(TimeoutError):
             await exchange.start(anyio.current_time() + 0.05)
@@ -258,7 +303,7 @@ async def test_a_request_that_is_not_taken_in_time_is_sent_no_longer() -> None:
             tasks.start_soon(listener.serve, deaf)
             call = HttpCall("POST", f"http://127.0.0.1:{port}")
             await used(transport, call)
-            exchange = transport.at_hand(attrs.evolve(call, body=b"x" * 50_000_000))
+            exchange = at_hand(transport, attrs.evolve(call, body=b"x" * 50_000_000))
             assert exchange is not None
             with pytest.raises(TimeoutError):
                 await exchange.start(anyio.current_time() + 0.05)
@@ -270,7 +315,7 @@ async def test_a_wait_for_the_head_can_be_ended_by_another_task() -> None:
     async with serve(headless_later) as server:
         call = HttpCall("POST", server.url)
         await used(transport, call)
-        exchange = transport.at_hand(attrs.evolve(call, body=b"{}"))
+        exchange = at_hand(transport, attrs.evolve(call, body=b"{}"))
         assert exchange is not None
 
         async def cut() -> None:

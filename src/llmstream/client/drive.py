@@ -117,7 +117,7 @@ async def _opened(call: Call, line: Line, clocks: Clocks) -> Exchange:
     """The exchange of a call whose head has come."""
     transport = cast("ReadyTransport", call.transport)
     # With a connection at hand no scope need bound the wait for one.
-    unsent = transport.at_hand(call.http) if hasattr(transport, "at_hand") else None
+    unsent = transport.at_hand(call.http, line.loop) if hasattr(transport, "at_hand") else None
     exchange: Exchange | None = unsent
     if exchange is None:
         late = partial(clocks.exceeded, "headers")

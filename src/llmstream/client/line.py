@@ -24,22 +24,29 @@ class Line:
         cut: whether the call was ended by another task.
     """
 
-    __slots__ = ("_began", "_now", "_scope", "cut", "exchange")
+    __slots__ = ("_began", "_loop", "_now", "_scope", "cut", "exchange")
 
     def __init__(self) -> None:
         self.exchange: Exchange | None = None
         self.cut = False
         self._scope: anyio.CancelScope | None = None
+        self._loop: object = None
         self._now: Callable[[], float] | None = None
         self._began: float | None = None
+
+    @property
+    def loop(self) -> object:
+        """The running event loop's own token."""
+        if self._loop is None:
+            self._loop = anyio.lowlevel.current_token().native_token
+        return self._loop
 
     @property
     def now(self) -> Callable[[], float]:
         """The event loop's clock: asked of the loop itself where it has one, at a tenth of the price."""
         now = self._now
         if now is None:
-            loop = anyio.lowlevel.current_token().native_token
-            now = self._now = getattr(loop, "time", None) or anyio.current_time
+            now = self._now = getattr(self.loop, "time", None) or anyio.current_time
         return now
 
     def began(self) -> float:

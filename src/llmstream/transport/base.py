@@ -123,8 +123,8 @@ class Unsent(Exchange, Protocol):
 class ReadyTransport(Transport, Protocol):
     """A transport that may have a connection at hand, so that nothing need be waited for to begin a call."""
 
-    def at_hand(self, call: HttpCall, /) -> Unsent | None:
-        """A call on such a connection; None where there is none."""
+    def at_hand(self, call: HttpCall, loop: object, /) -> Unsent | None:
+        """A call on such a connection of `loop`, the running one's own token; None where there is none."""
         ...
 
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable
 from functools import cache, lru_cache
 from math import inf
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import anyio.lowlevel
 import attrs
@@ -130,12 +131,12 @@ def _writer(call: HttpCall, way: Route) -> RequestWriter:
     return RequestWriter(call.method, way.target, [*own[:-1], *headers, *own[-1:]])
 
 
-def at_hand(call: HttpCall) -> DirectExchange | None:
+def at_hand(call: HttpCall, loop: object) -> DirectExchange | None:
     """A call on an idle connection of the running event loop, which has yet to be started.
 
     None where there is none, or where the call is for a library.
     """
-    held = _held.get(None)
+    held = _held.get(loop)
     if held is None or held.sender is None:
         return None
     way = route(call.url)
@@ -277,25 +278,36 @@ class _Held:
         return written.writer.again(len(call.body))
 
 
-_held: anyio.lowlevel.RunVar[_Held] = anyio.lowlevel.RunVar("llmstream_connections")
+_held: WeakKeyDictionary[object, _Held] = WeakKeyDictionary()
 
 
 async def loop_sender() -> Sender | None:
     """The running event loop's connections, closed with it; None where the environment names a proxy."""
-    held = _held.get(None)
+    loop = anyio.lowlevel.current_token().native_token
+    held = _held.get(loop)
     if held is None:
-        keeper = None if has_proxies() else _keep()
-        held = _Held(None if keeper is None else await anext(keeper), keeper)
-        _held.set(held)
+        _forget_closed()
+        keeper = None if has_proxies() else _keep(loop)
+        held = _held[loop] = _Held(None if keeper is None else await anext(keeper), keeper)
     return held.sender
 
 
-async def _keep() -> AsyncGenerator[Sender, None]:
+async def _keep(loop: object) -> AsyncGenerator[Sender, None]:
     sender = Sender(_tls, limits=Limits())
     try:
         yield sender
     finally:
         sender.close()
+        # Connections hold their loop, which would stay for ever as what it is found by.
+        _held.pop(loop, None)
+
+
+def _forget_closed() -> None:
+    """Let go of event loops that were closed without their generators."""
+    for loop in list(_held):
+        is_closed = getattr(loop, "is_closed", None)
+        if is_closed is not None and is_closed():
+            _held.pop(loop, None)
 
 
 @cache

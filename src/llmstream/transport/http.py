@@ -62,9 +62,9 @@ class HttpTransport:
         self._client = client
         self._library = which(library) if client is None else None
 
-    def at_hand(self, call: HttpCall, /) -> direct.DirectExchange | None:
+    def at_hand(self, call: HttpCall, loop: object, /) -> direct.DirectExchange | None:
         """A call on an idle connection, which has yet to be started; None: it is for `open`."""
-        return direct.at_hand(call) if self._client is None else None
+        return direct.at_hand(call, loop) if self._client is None else None
 
     async def open(self, call: HttpCall, /) -> Exchange:
         """Send a call and wait for the head of its response; redirects are not followed.
@@ -315,16 +315,18 @@ async def shared_client(wanted: str | None = None) -> AsyncClientLike:
         held = _Held()
         _held.set(held)
     if name not in held:
-        keeper = _keep(name)
+        keeper = _keep(name, held)
         held[name] = (await anext(keeper), keeper)
     return held[name][0]
 
 
-async def _keep(name: Library) -> AsyncGenerator[AsyncClientLike, None]:
+async def _keep(name: Library, held: _Held) -> AsyncGenerator[AsyncClientLike, None]:
     client = _make(name)
     try:
         yield client
     finally:
+        # Its connections hold their loop, which would stay for ever as what they are found by.
+        held.pop(name, None)
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             await client.aclose()
 
