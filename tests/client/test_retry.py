@@ -344,6 +344,20 @@ async def test_an_empty_batch_is_no_event_and_done_alone_is_one() -> None:
     assert len(begun) == 2
 
 
+async def test_the_time_of_all_attempts_counts_from_the_first() -> None:
+    begun: list[float] = []
+
+    async def begin() -> AsyncGenerator[Sequence[Event], None]:
+        begun.append(anyio.current_time())
+        await anyio.sleep(5)
+        raise OverloadedError("busy")
+        yield ()
+
+    assert isinstance(await failed(attempts(begin, Retries(within=4))), OverloadedError)
+    assert isinstance(await failed(attempts(begin, Retries(within=6), chance=lambda: 0)), OverloadedError)
+    assert begun == pytest.approx([0, 5, 10.5])
+
+
 async def test_attempts_that_are_closed_between_two_of_them_end() -> None:
     begun: list[bool] = []
 

@@ -135,7 +135,10 @@ class _Attempts(AsyncGenerator[Sequence[Event], None]):
     async def _first(self) -> Sequence[Event]:
         """The first batch with an event, or an empty one before it."""
         while not self._over:
-            source = self._source = self._source or self._begin()
+            if self._source is None:
+                self._course.begin()
+                self._source = self._begin()
+            source = self._source
             try:
                 batch = await self._later(source)
             except StopAsyncIteration:
@@ -206,7 +209,11 @@ class _Course:
         self._chance = chance
         self.failed: tuple[LLMStreamError, ...] = ()
 
-    def last(self) -> float:
+    def begin(self) -> None:
+        """Note that an attempt begins; the limits count from the first."""
+        self._line.began()
+
+    def _last(self) -> float:
         """When the last attempt must begin, by the event loop's clock."""
         limits = [seconds for seconds in (self._retries.within, self._total) if seconds is not None]
         return self._line.began() + min(limits, default=inf)
@@ -221,7 +228,7 @@ class _Course:
             return False
         number, now = len(self.failed) + 1, self._line.now()
         wait = wait_before(number + 1, error, self._retries, chance=(self._chance or _chance())())
-        if wait is not None and now + wait > self.last():
+        if wait is not None and now + wait > self._last():
             wait = None
         if self._retries.listener is not None:
             self._retries.listener(Attempt(number, error, wait))
