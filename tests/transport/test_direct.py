@@ -2,6 +2,7 @@
 
 import asyncio  # noqa: TID251 - what it leaves behind is tested
 import gc
+import itertools
 import subprocess
 import sys
 from math import inf
@@ -19,8 +20,11 @@ from llmstream.testing.loopback import Received, Reply, replies, serve
 from llmstream.transport import direct
 from llmstream.transport.base import HttpCall
 from llmstream.transport.direct import DirectExchange, route
+from llmstream.transport.fast import reader
 from llmstream.transport.fast.wire import Origin
 from llmstream.transport.http import HttpTransport
+from llmstream.wire import http
+from llmstream.wire.http import ResponseHead
 
 pytestmark = pytest.mark.anyio
 
@@ -93,6 +97,27 @@ async def test_it_names_itself_and_repeated_headers_are_one() -> None:
         await exchange.aclose()
         assert server.requests[0].headers["user-agent"] == "llmstream"
         assert exchange.head.headers["x-a"] == "1, 2"
+
+
+async def test_names_of_headers_that_nobody_has_are_not_remembered() -> None:
+    fresh = itertools.count()
+
+    async def handler(_, reply) -> None:
+        lines = b"".join(b"x-%d-%b: 1\r\n" % (next(fresh), b"A" * 300) for _ in range(100))
+        await reply.raw(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n" + lines + b"\r\n")
+
+    caches = [reader._is_name, direct._known, http._known]
+    async with serve(handler) as server:
+        call = HttpCall("GET", server.url)
+        before: list[int] = []
+        for _ in range(2):
+            exchange = await HttpTransport().open(call)
+            await exchange.aclose()
+            assert ResponseHead(200, dict(exchange.head.headers)) == exchange.head
+            # The first brings the names that every response has.
+            before = before or [cache.cache_info().misses for cache in caches]
+    assert exchange.head.headers["x-199-" + "a" * 300] == "1"
+    assert [cache.cache_info().misses for cache in caches] == before
 
 
 async def test_a_proxy_in_the_environment_is_for_a_library(monkeypatch: pytest.MonkeyPatch) -> None:

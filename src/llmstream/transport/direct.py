@@ -37,6 +37,8 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _PORTS = {"http": 80, "https": 443}
 _UNKNOWN = ResponseHead(0)
+# Longer names are not remembered: they are nobody's, and would fill the memory.
+_LONG_NAME = 64
 _LATE = {"ReadTimeout", "WriteTimeout"}
 
 
@@ -153,15 +155,18 @@ def at_hand(call: HttpCall, loop: object) -> DirectExchange | None:
 def _head(head: Head) -> ResponseHead:
     headers = LowerHeaders()
     for name, value in head.headers:
-        key, text = _name(name), value.decode("utf-8", "replace")
+        key = _known(name) if len(name) < _LONG_NAME else _name(name)
+        text = value.decode("utf-8", "replace")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return ResponseHead(head.status, headers)
 
 
-@lru_cache(maxsize=512)
 def _name(name: bytes) -> str:
-    """A header's name in lower case: one string for all responses, which have few different names."""
     return name.decode("latin-1").lower()
+
+
+# Of all responses, which have few different names: one string for each.
+_known = lru_cache(maxsize=512)(_name)
 
 
 class DirectExchange:

@@ -35,9 +35,18 @@ class HttpRequest:
     body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
 
 
+# Longer names are not remembered: they are nobody's, and would fill the memory.
+_LONG_NAME = 64
+
+
 @lru_cache(maxsize=512)
+def _known(name: str) -> str:
+    return intern(name.lower())
+
+
 def _lower_name(name: str) -> str:
-    return intern(str(name).lower())
+    name = str(name)
+    return _known(name) if len(name) < _LONG_NAME else name.lower()
 
 
 class LowerHeaders(dict[str, str]):

@@ -38,6 +38,8 @@ _FRAMING = (b"content-length", b"transfer-encoding")
 _TELLING = frozenset({*_FRAMING, b"connection"})
 _UNKNOWN = -1
 _BATCH_BYTES = 1024
+# Longer names are not remembered: they are nobody's, and would fill the memory.
+_LONG_NAME = 64
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
@@ -196,7 +198,7 @@ class ResponseReader:
         elif self._left < 0 and data[-2:] == _CRLF:
             # One chunk and no more, as a live stream's reads are.
             end = data.find(_CRLF, 0, MAX_CHUNK_LINE)
-            if 0 < chunk_size(data[:end]) == len(data) - end - 4:
+            if end > 0 and 0 < chunk_size(data[:end]) == len(data) - end - 4:
                 return data[end + 2 : -2]
         parts: list[bytes] = []
         find, total, at, left = data.find, len(data), 0, self._left
@@ -323,7 +325,7 @@ def parse_fields(lines: list[bytes]) -> Headers:
     fields: list[tuple[bytes, bytes]] = []
     for line in lines:
         name, colon, value = line.partition(b":")
-        if not colon or not _is_name(name):
+        if not colon or not (_is_name(name) if len(name) < _LONG_NAME else TOKEN.fullmatch(name)):
             raise BadResponseError(f"expected a header, got a line that begins with {line[:20]!r}")
         fields.append((name, value.strip(b" \t")))
     return tuple(fields)
