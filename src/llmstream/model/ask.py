@@ -83,6 +83,18 @@ class Ask:
             options=_options(self.options),
         )
 
+    def beside(self, request: Request) -> Request:
+        """A request ready made, with these tools where there are any; nothing else may stand beside one.
+
+        Raises:
+            ConfigError: when something else does.
+        """
+        if any((self.messages, self.system, self.attachments, self.tool_choice, self.schema, self.options)):
+            raise ConfigError("expected nothing beside a Request but tools and terms, got more")
+        return (
+            attrs.evolve(request, tools=self.tools.offered()) if self.tools and self.tools.items else request
+        )
+
     def inheriting(self, request: Request) -> Ask:
         """The same, with tools, schema and options as they are in a request, where none are given.
 

@@ -7,19 +7,38 @@ from types import TracebackType
 from typing import Any, Generic, Self
 
 import anyio
+import attrs
 from anyio.abc import TaskGroup
 
 from llmstream.chain.fold import ChainFold
+from llmstream.chain.limits import ChainLimits
 from llmstream.chain.loop import Chain
 from llmstream.errors import OutputError
 from llmstream.model.response import Response
 from llmstream.model.stream import EventStream, Source
 from llmstream.output import PartialEvent
 from llmstream.stage import Stage
+from llmstream.tools.run import Bench
 from llmstream.values import response as pure
 from llmstream.values.events import Done, Event, RoundDone
 from llmstream.values.request import Request
 from llmstream.values.response import T
+
+
+def begun(
+    asking: Callable[[Request], EventStream[Response[Any]]],
+    request: Request,
+    bench: Bench,
+    limits: ChainLimits,
+    *,
+    eager: bool,
+    wrap: Callable[[pure.Response], Response[Any]],
+) -> ChainStream[Any]:
+    """The stream of a chain that begins with a request; its Responses hold the tools and the hooks."""
+    stream = ChainStream[Any](Chain(asking, bench, limits, eager=eager), request, wrap=wrap)
+    hooks = (bench.before, bench.after)
+    stream.give_as(lambda response: attrs.evolve(response, held=bench.tools, hooks=hooks))
+    return stream
 
 
 class ChainStream(EventStream[Response[T]], Generic[T]):

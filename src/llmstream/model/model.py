@@ -175,36 +175,27 @@ class Model(ABC):
             ConfigError: when there is nothing to send, or a value is of the wrong kind.
         """
         from llmstream.chain.limits import ChainLimits
-        from llmstream.chain.loop import Chain
-        from llmstream.model.chain import ChainStream
+        from llmstream.model.chain import begun
         from llmstream.tools.run import Bench
         from llmstream.tools.toolset import Toolset
 
         must_be_terms(timeouts=timeouts, retries=retries, budget=budget)
-        bounds, given = ChainLimits.of(limits), Toolset.of(tools)
         output = None if schema is None else expected(schema)
-        if isinstance(prompt, Request):
-            if any((messages, system, attachments, tool_choice, schema, options)):
-                raise ConfigError("expected nothing beside a Request but tools and terms, got more")
-            request = attrs.evolve(prompt, tools=given.offered()) if given.items else prompt
-        else:
-            ask = Ask(
-                prompt=prompt,
-                messages=messages,
-                system=system,
-                attachments=attachments,
-                tools=given,
-                tool_choice=tool_choice,
-                schema=output,
-                options=options,
-            )
-            request = ask.request(self.id)
+        ask = Ask(
+            prompt=None if isinstance(prompt, Request) else prompt,
+            messages=messages,
+            system=system,
+            attachments=attachments,
+            tools=(given := Toolset.of(tools)),
+            tool_choice=tool_choice,
+            schema=output,
+            options=options,
+        )
+        request = ask.beside(prompt) if isinstance(prompt, Request) else ask.request(self.id)
+        bounds = ChainLimits.of(limits)
         bench = Bench(tools=given, before=before_call, after=after_call, limits=bounds.tool)
         asking = partial(self.prompt, timeouts=timeouts, retries=retries, budget=budget)
-        chain = Chain(asking, bench, bounds, eager=eager)
-        stream = ChainStream[T](chain, request, wrap=self._response)
-        hooks = (before_call, after_call)
-        stream.give_as(lambda response: attrs.evolve(response, held=given, hooks=hooks))
+        stream = begun(asking, request, bench, bounds, eager=eager, wrap=self._response)
         stream.expecting(output)
         return stream
 
