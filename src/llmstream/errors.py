@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from llmstream.schema.problems import Problem
     from llmstream.values.events import Done
     from llmstream.values.messages import Message
+    from llmstream.values.ratelimits import RateLimits
     from llmstream.values.response import Response
-    from llmstream.wire.limits import RateLimits
 
 Phase: TypeAlias = Literal["config", "encode", "connect", "headers", "stream", "parse", "consumer"]
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmstream.client.pace import Pace, Told, Window
-from llmstream.wire.limits import RateLimit, RateLimits
+from llmstream.values.ratelimits import RateLimit, RateLimits
 
 
 def test_a_window_takes_so_much_in_any_minute() -> None:

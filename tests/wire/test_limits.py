@@ -6,9 +6,10 @@ import pytest
 
 from llmstream import ProviderError, QuotaError, RateLimitError
 from llmstream.jsontext import loads
+from llmstream.values.ratelimits import RateLimit, RateLimits
 from llmstream.wire.failures import failure, http_failure
 from llmstream.wire.http import ResponseHead
-from llmstream.wire.limits import MAX_WAIT, RateLimit, RateLimits, body_wait, header_wait, note, rate_limits
+from llmstream.wire.limits import MAX_WAIT, body_wait, header_wait, note, rate_limits
 
 DATE = "Fri, 29 Sep 2023 16:26:37 GMT"
 NOW = 1696004797

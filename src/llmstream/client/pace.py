@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from math import inf
 
-from llmstream.wire.limits import RateLimit, RateLimits
+from llmstream.values.ratelimits import RateLimit, RateLimits
 
 _MINUTE = 60.0
 

@@ -14,35 +14,13 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Final
 
-import attrs
-
 from llmstream.errors import ProviderError
 from llmstream.jsontext import JSON, as_list, as_object
+from llmstream.values.ratelimits import RateLimit, RateLimits
 from llmstream.wire.http import ResponseHead
 
 # Nobody waits for longer; a header that asks for it is broken.
 MAX_WAIT: Final = 24 * 3600.0
-
-
-@attrs.frozen
-class RateLimit:
-    """One limit: how much there is, how much of it is left, and in how many seconds it is whole again."""
-
-    limit: int | None = None
-    remaining: int | None = None
-    reset: float | None = None
-
-
-@attrs.frozen(kw_only=True)
-class RateLimits:
-    """The limits that a response tells of.
-
-    `other` has those that are neither, under the wire's own words: "input-tokens", "tokens-month".
-    """
-
-    requests: RateLimit | None = None
-    tokens: RateLimit | None = None
-    other: Mapping[str, RateLimit] = attrs.field(factory=dict[str, RateLimit])
 
 
 _FIELD = r"(?P<field>limit|remaining|reset)"
