@@ -29,14 +29,19 @@ def begun(
     asking: Callable[[Request], EventStream[Response[Any]]],
     request: Request,
     bench: Bench,
-    limits: ChainLimits,
+    limits: ChainLimits | None,
     *,
     eager: bool,
     wrap: Callable[[pure.Response], Response[Any]],
 ) -> ChainStream[Any]:
-    """The stream of a chain that begins with a request; its Responses hold the tools and the hooks."""
-    stream = ChainStream[Any](Chain(asking, bench, limits, eager=eager), request, wrap=wrap)
-    hooks = (bench.before, bench.after)
+    """The stream of a chain that begins with a request; its Responses hold the tools and the hooks.
+
+    Raises:
+        ConfigError: when `limits` are none.
+    """
+    bounds, hooks = ChainLimits.of(limits), (bench.before, bench.after)
+    chain = Chain(asking, attrs.evolve(bench, limits=bounds.tool), bounds, eager=eager)
+    stream = ChainStream[Any](chain, request, wrap=wrap)
     stream.give_as(lambda response: attrs.evolve(response, held=bench.tools, hooks=hooks))
     return stream
 

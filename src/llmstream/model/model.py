@@ -174,7 +174,6 @@ class Model(ABC):
         Raises:
             ConfigError: when there is nothing to send, or a value is of the wrong kind.
         """
-        from llmstream.chain.limits import ChainLimits
         from llmstream.model.chain import begun
         from llmstream.tools.run import Bench
         from llmstream.tools.toolset import Toolset
@@ -186,16 +185,15 @@ class Model(ABC):
             messages=messages,
             system=system,
             attachments=attachments,
-            tools=(given := Toolset.of(tools)),
+            tools=Toolset.of(tools),
             tool_choice=tool_choice,
             schema=output,
             options=options,
         )
         request = ask.beside(prompt) if isinstance(prompt, Request) else ask.request(self.id)
-        bounds = ChainLimits.of(limits)
-        bench = Bench(tools=given, before=before_call, after=after_call, limits=bounds.tool)
         asking = partial(self.prompt, timeouts=timeouts, retries=retries, budget=budget)
-        stream = begun(asking, request, bench, bounds, eager=eager, wrap=self._response)
+        bench = Bench(tools=ask.tools or Toolset(), before=before_call, after=after_call)
+        stream = begun(asking, request, bench, limits, eager=eager, wrap=self._response)
         stream.expecting(output)
         return stream
 
