@@ -5,6 +5,8 @@ import gc
 import itertools
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from math import inf
 from weakref import ref
 
@@ -302,16 +304,23 @@ async def headless_later(request: Received, reply: Reply) -> None:
     await reply.end()
 
 
-async def test_a_head_that_does_not_come_in_time_is_waited_for_no_longer() -> None:
+@asynccontextmanager
+async def unanswered() -> AsyncIterator[DirectExchange]:
+    """A call at hand whose head never comes; its connection is let go."""
     transport = HttpTransport()
     async with serve(headless_later) as server:
         call = HttpCall("POST", server.url)
         await used(transport, call)
         exchange = at_hand(transport, attrs.evolve(call, body=b"{}"))
         assert exchange is not None
+        yield exchange
+        await server.wait_closed(0.1)
+
+
+async def test_a_head_that_does_not_come_in_time_is_waited_for_no_longer() -> None:
+    async with unanswered() as exchange:
         with pytest.raises(TimeoutError):
             await exchange.start(anyio.current_time() + 0.05)
-        await server.wait_closed(0.1)
 
 
 async def test_a_request_that_is_not_taken_in_time_is_sent_no_longer() -> None:
@@ -336,22 +345,15 @@ async def test_a_request_that_is_not_taken_in_time_is_sent_no_longer() -> None:
 
 
 async def test_a_wait_for_the_head_can_be_ended_by_another_task() -> None:
-    transport = HttpTransport()
-    async with serve(headless_later) as server:
-        call = HttpCall("POST", server.url)
-        await used(transport, call)
-        exchange = at_hand(transport, attrs.evolve(call, body=b"{}"))
-        assert exchange is not None
+    async with unanswered() as exchange, anyio.create_task_group() as tasks:
 
         async def cut() -> None:
             await anyio.wait_all_tasks_blocked()
             exchange.interrupt()
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(cut)
-            with pytest.raises(direct.ConnectionLost):
-                await exchange.start(inf)
-        await server.wait_closed(0.1)
+        tasks.start_soon(cut)
+        with pytest.raises(direct.ConnectionLost):
+            await exchange.start(inf)
 
 
 def test_no_http_library_is_imported_for_a_direct_call() -> None:
